@@ -1,0 +1,63 @@
+import type { EndpointView } from '../contracts/algorithm.js';
+
+export const STARTING = 0;
+export const READY = 1;
+export const EJECTED = 2;
+export const DRAINING = 3;
+export const GONE = 4;
+export const MAINTENANCE = 5;
+
+const STATE_NAMES = ['starting', 'ready', 'ejected', 'draining', 'gone', 'maintenance'] as const;
+export type EndpointState = (typeof STATE_NAMES)[number];
+
+/** Where an endpoint listens: a TCP address or a Unix socket. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  /** Path of the Unix socket; empty for TCP. */
+  readonly path: string;
+  readonly secure: boolean;
+}
+
+/**
+ * One server that can take a request. Plain data: the pool moves its state, the proxy counts, the way out keeps its connections in
+ * `connections`; algorithms see it as {@link EndpointView}.
+ */
+export class Endpoint implements EndpointView {
+  readonly id: string;
+  readonly url: string;
+  readonly address: Address;
+  /** Own worker (private Unix socket; gets the client's address in a private field). */
+  readonly worker: boolean;
+  /** Slot of an own worker, -1 otherwise. */
+  readonly slot: number;
+  /** Process id of an own worker, 0 otherwise. */
+  readonly pid: number;
+  weight: number;
+  /** See the constants above; change it through the pool only. */
+  stateCode: number = STARTING;
+  readySince = 0;
+  inFlight = 0;
+  /** Requests ever sent to it, attempts counted. */
+  requests = 0;
+  /** Attempts that failed in a way that counts against it. */
+  failures = 0;
+  /** Failures since the last success. */
+  consecutiveFailures = 0;
+  /** The way out's own: its connections to this endpoint. */
+  connections: unknown = null;
+
+  constructor(init: { id: string; url: string; address: Address; weight?: number; slot?: number; pid?: number }) {
+    this.id = init.id;
+    this.url = init.url;
+    this.address = init.address;
+    this.weight = init.weight ?? 1;
+    this.slot = init.slot ?? -1;
+    this.pid = init.pid ?? 0;
+    this.worker = this.slot >= 0;
+  }
+
+  get state(): EndpointState {
+    return STATE_NAMES[this.stateCode]!;
+  }
+}

@@ -1,0 +1,70 @@
+/** What an algorithm sees of an endpoint. Values are live: read them, never keep them. */
+export interface EndpointView {
+  /** Stable identity: the URL of an endpoint added by address, `worker:<slot>` of an own worker (survives its restart). */
+  readonly id: string;
+  /** Relative share of the traffic, > 0; slow start is already in it. Default 1. */
+  readonly weight: number;
+  /** Requests sent to it and not yet fully answered, long-lived ones included. */
+  readonly inFlight: number;
+  /** Milliseconds on the balancer's clock since which it is ready. */
+  readonly readySince: number;
+}
+
+/** What an algorithm sees of a request. */
+export interface RequestView {
+  readonly method: string;
+  /** Path and query as received, `*` for `OPTIONS *`. */
+  readonly target: string;
+  /** Host and port the client asked for. */
+  readonly authority: string;
+  readonly clientAddress: string;
+  /** Value of the first field of that name (any case), or undefined. */
+  header(name: string): string | undefined;
+}
+
+/** How one attempt at an endpoint ended. */
+export interface Outcome {
+  /** Status of the endpoint's answer; 0 when there was none. */
+  readonly status: number;
+  /** Milliseconds from the request's sending to the first byte of the answer; -1 when there was none. */
+  readonly firstByte: number;
+  /** The attempt failed in a way that counts against the endpoint (connect error, reset, time-out, invalid answer). */
+  readonly failed: boolean;
+  /** A tunnel or an event stream: in flight, but no sample of latency. */
+  readonly longLived: boolean;
+  /** Seconds of the answer's Retry-After, or -1. */
+  readonly retryAfter: number;
+}
+
+/**
+ * Chooses the endpoint of each request.
+ *
+ * `pick` is called once an attempt, synchronously, with at least one candidate: only endpoints that are available and were not yet
+ * tried for this request. It must do no I/O, must not keep or change the list, and should take at most a microsecond for 16 candidates.
+ * Returning undefined means that none of them should get the request; it then waits or is answered with 503.
+ */
+export interface Algorithm<E extends EndpointView = EndpointView> {
+  readonly name?: string;
+  pick(candidates: readonly E[], request: RequestView): E | undefined;
+  /** The set of endpoints changed (added, removed, other weight); called before the next `pick`. */
+  onEndpoints?(endpoints: readonly E[]): void;
+  /** An attempt has ended; called once for each `pick` whose endpoint was tried. */
+  onResult?(endpoint: E, outcome: Outcome): void;
+}
+
+/** Handed to algorithms that need them, so that every distribution can be tested exactly. */
+export interface Sources {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** A user's own algorithm: an object, or just its `pick`. Named constants such as `ROUND_ROBIN` are factories with a name. */
+export type AlgorithmLike = Algorithm | Algorithm['pick'] | AlgorithmFactory;
+
+export interface AlgorithmFactory {
+  /** Kebab-case name, as on the command line. */
+  readonly algorithm: string;
+  create(sources: Sources): Algorithm;
+}
