@@ -17,6 +17,8 @@ export const BODY_TUNNEL = 4;
 export interface Head {
   readonly pairs: string[];
   readonly kinds: number[];
+  /** Lower-case names that the message's Connection field lists and that are therefore not passed on (RFC 9110 §7.6.1); null: none. */
+  readonly listed: string[] | null;
 }
 
 /** Takes a request's body and learns how the client fares. Set by {@link Exchange.receive}. */
@@ -35,7 +37,7 @@ export interface Reply {
   /** 1xx other than 101. */
   sendInterim(status: number, head: Head): void;
   /**
-   * The final head, hop-by-hop fields already removed. `body` is BODY_NONE, BODY_LENGTH (then `length` counts) or BODY_CHUNKED for a
+   * The final head. Hop-by-hop fields of `head` (by kind, and those in `listed`) are not passed on. `body` is BODY_NONE, BODY_LENGTH (then `length` counts) or BODY_CHUNKED for a
    * length that is not known; BODY_TUNNEL with status 101. Fields `Content-Length` and `Transfer-Encoding` in `head` are ignored:
    * the framing is written anew. For HEAD and 304 `length` ≥ 0 with BODY_NONE is told to the client.
    */
