@@ -1,0 +1,459 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { inspect, parseEnv } from 'node:util';
+import { z } from 'zod';
+import type { AlgorithmLike } from './contracts/algorithm.js';
+import { MultiserverError } from './errors.js';
+import { closest } from './util/closest.js';
+import type { Duration } from './util/duration.js';
+import { openFileLimit } from './util/open-files.js';
+import * as row from './util/option-rows.js';
+import type { OptionKind, RowMeta } from './util/option-rows.js';
+import type { Size } from './util/size.js';
+
+/** What {@link LoadBalancer} takes. Each option's default, bounds and meaning are its row in {@link ROWS}. */
+export interface LoadBalancerOptions {
+  /** Which endpoint gets a request: a constant such as `LEAST_LATENCY`, a `pick` function, or an object with one. */
+  algorithm?: AlgorithmLike | undefined;
+  /** Exchanges in progress at once; the next one waits in the queue. */
+  maxConcurrentConnections?: number | undefined;
+  queue?: QueueOptions | undefined;
+  /** From the request's end to the head of its response, queue and retries included. */
+  timeout?: Duration | undefined;
+  connectTimeout?: Duration | undefined;
+  responseTimeout?: Duration | undefined;
+  responseIdleTimeout?: Duration | undefined;
+  tunnelIdleTimeout?: Duration | undefined;
+  headTimeout?: Duration | undefined;
+  bodyIdleTimeout?: Duration | undefined;
+  /** Bytes a second, on average, after the first 10 s; 0: any. */
+  minBodyRate?: Size | undefined;
+  writeTimeout?: Duration | undefined;
+  keepAliveTimeout?: Duration | undefined;
+  maxRequestsPerConnection?: number | undefined;
+  maxConnections?: number | 'auto' | undefined;
+  maxHeadSize?: Size | undefined;
+  maxFields?: number | undefined;
+  maxTargetSize?: Size | undefined;
+  maxBodySize?: Size | undefined;
+  /** Addresses, CIDR ranges, `'loopback'`, `'linklocal'` or `'uniquelocal'`. */
+  trustedProxies?: readonly string[] | undefined;
+  preserveHost?: boolean | undefined;
+  forwarded?: boolean | undefined;
+  allowTrace?: boolean | undefined;
+  allowUnderscores?: boolean | undefined;
+  retries?: RetryOptions | undefined;
+  health?: HealthOptions | undefined;
+}
+
+export interface QueueOptions {
+  size?: number | 'auto' | undefined;
+  timeout?: Duration | undefined;
+}
+
+export interface RetryOptions {
+  /** Retries of one request; 0: none. */
+  max?: number | undefined;
+  /** Share of the requests in progress that may be retries. */
+  budget?: number | undefined;
+  /** Retries in progress that are always allowed, whatever the budget says. */
+  min?: number | undefined;
+  /** Doubled with each retry, with full jitter. */
+  backoff?: Duration | undefined;
+  maxBackoff?: Duration | undefined;
+  /** Statuses of endpoints that are retried, for safe methods. */
+  statuses?: readonly number[] | undefined;
+  /** A request with an `Idempotency-Key` may be retried whatever its method. */
+  idempotencyKey?: boolean | undefined;
+  /** The most of a request body that is kept to be sent again. */
+  maxBody?: Size | undefined;
+}
+
+export interface HealthOptions {
+  /** Consecutive failures that eject an endpoint. */
+  failures?: number | undefined;
+  /** Times how often in a row it was ejected. */
+  ejectTime?: Duration | undefined;
+  maxEjectTime?: Duration | undefined;
+  /** Statuses that count as failures. */
+  statuses?: readonly number[] | undefined;
+}
+
+/** What `spawn` takes beside the app. */
+export interface SpawnOptions {
+  count?: number | 'auto' | undefined;
+  /** Arguments of the app. */
+  args?: readonly string[] | undefined;
+  /** Working directory of the workers. */
+  cwd?: string | undefined;
+  /** Variables added to the environment; they win over `envFile`. */
+  env?: Readonly<Record<string, string>> | undefined;
+  /** Arguments of `node` itself. */
+  nodeArgs?: readonly string[] | undefined;
+  envFile?: string | undefined;
+  startTimeout?: Duration | undefined;
+  stopTimeout?: Duration | undefined;
+  /** A worker is ready when this path answers 2xx or 3xx; without it, when it listens. */
+  readyPath?: string | undefined;
+}
+
+/** Durations are milliseconds, sizes are bytes, everything is there. */
+type Resolved<T> = { readonly [K in keyof T]-?: ResolvedValue<Exclude<T[K], undefined>> };
+type ResolvedValue<V> = [V] extends [Duration | Size | 'auto']
+  ? number
+  : [V] extends [boolean | string | readonly unknown[]]
+    ? V
+    : Resolved<V>;
+
+export interface ResolvedOptions extends Resolved<Omit<LoadBalancerOptions, 'algorithm'>> {
+  /** Undefined: ROUND_ROBIN, which the composition root knows. */
+  readonly algorithm: AlgorithmLike | undefined;
+}
+
+type OptionalSpawn = 'cwd' | 'envFile' | 'readyPath' | 'env';
+export interface ResolvedSpawnOptions extends Resolved<Omit<SpawnOptions, OptionalSpawn>> {
+  readonly cwd: string | undefined;
+  /** What `envFile` and `env` say, together. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly readyPath: string | undefined;
+}
+
+const DAY = '24h';
+
+const QUEUE = {
+  size: row.automaticCount(
+    0,
+    1_000_000,
+    '10 × maxConcurrentConnections',
+    'How many requests may wait for a free place; the next one is answered with 503.',
+  ),
+  timeout: row.duration(
+    '5s',
+    '1ms',
+    DAY,
+    'How long a request may wait for a free place before it is answered with 503.',
+  ),
+} satisfies Record<keyof QueueOptions, z.ZodType>;
+
+const RETRIES = {
+  max: row.integer(3, 0, 100, 'Most retries of one request; 0 turns retries off.'),
+  budget: row.fraction(0.2, 'Share of the requests in progress that may be retries.'),
+  min: row.integer(3, 0, 1_000_000, 'Retries in progress that are allowed whatever the budget says.'),
+  backoff: row.duration(
+    '25ms',
+    0,
+    '1m',
+    'Longest wait before the first retry at an endpoint; doubled for each further one, with full jitter.',
+  ),
+  maxBackoff: row.duration('250ms', 0, '1m', 'Longest wait before any retry.'),
+  statuses: row.list<number>(
+    'a list of statuses from 400 to 599',
+    row.isErrorStatus,
+    'Statuses of endpoints that are retried, for safe methods.',
+  ),
+  idempotencyKey: row.boolean(false, 'Whether a request with an Idempotency-Key may be retried whatever its method.'),
+  maxBody: row.size('64KB', 0, '1MB', 'The most of a request body that is kept so that it can be sent again.'),
+} satisfies Record<keyof RetryOptions, z.ZodType>;
+
+const HEALTH = {
+  failures: row.integer(5, 1, 1_000_000, 'Consecutive failures that eject an endpoint.'),
+  ejectTime: row.duration('30s', '1ms', DAY, 'How long an endpoint is ejected, times how often in a row it was.'),
+  maxEjectTime: row.duration('5m', '1ms', DAY, 'Longest time an endpoint is ejected.'),
+  statuses: row.list<number>(
+    'a list of statuses from 400 to 599',
+    row.isErrorStatus,
+    'Statuses of endpoints that count as failures.',
+  ),
+} satisfies Record<keyof HealthOptions, z.ZodType>;
+
+const ALGORITHM_ALLOWED =
+  "an algorithm: a constant such as ROUND_ROBIN, a function (candidates, request) => endpoint, or an object with such a method 'pick'";
+const algorithm = z
+  .custom<AlgorithmLike>(isAlgorithmLike, { error: `must be ${ALGORITHM_ALLOWED}` })
+  .optional()
+  .meta({
+    kind: 'algorithm',
+    default: 'ROUND_ROBIN',
+    allowed: ALGORITHM_ALLOWED,
+    description: 'Which endpoint gets a request.',
+    flag: '-a, --algorithm <name>',
+  } satisfies RowMeta);
+
+const BALANCER = {
+  algorithm,
+  maxConcurrentConnections: row.optionalCount(
+    'Exchanges in progress at once; the next one waits in the queue.',
+    '--max-concurrent <n>',
+  ),
+  queue: z.strictObject(QUEUE).prefault({}),
+  timeout: row.duration(
+    '60s',
+    '1ms',
+    DAY,
+    "From the request's end to the head of its response, queue and retries included; then 504.",
+  ),
+  connectTimeout: row.duration('3s', '1ms', DAY, 'To connect to an endpoint.'),
+  responseTimeout: row.duration(
+    '30s',
+    '1ms',
+    DAY,
+    "From the request's end to the head of an endpoint's response, for each attempt; then 504.",
+  ),
+  responseIdleTimeout: row.duration('60s', '1ms', DAY, 'Pause within the body of a response.'),
+  tunnelIdleTimeout: row.duration('1h', '1ms', DAY, 'Pause of WebSockets and event streams.'),
+  headTimeout: row.duration('10s', '1ms', DAY, 'From the first byte of a request to the end of its head; then 408.'),
+  bodyIdleTimeout: row.duration('30s', '1ms', DAY, 'Pause within the body of a request; then 408.'),
+  minBodyRate: row.size(
+    '1KB',
+    0,
+    '1GB',
+    'Bytes a second that a request body must bring on average after its first 10 s, until the response begins; 0: any.',
+  ),
+  writeTimeout: row.duration('30s', '1ms', DAY, 'How long a client may take nothing of its response.'),
+  keepAliveTimeout: row.duration('65s', '1ms', DAY, 'How long a connection of a client may be idle between requests.'),
+  maxRequestsPerConnection: row.integer(
+    10_000,
+    1,
+    1_000_000_000,
+    'Requests on one connection of a client, which is then closed politely.',
+  ),
+  maxConnections: row.automaticCount(
+    1,
+    10_000_000,
+    '(open-file limit − 256) / 2',
+    'Connections of clients; at the limit no more are accepted until one closes.',
+  ),
+  maxHeadSize: row.size(
+    '16KB',
+    '1KB',
+    '1MB',
+    'Size of the head of a request or response; more is answered with 431 (502 for a response).',
+  ),
+  maxFields: row.integer(
+    100,
+    1,
+    10_000,
+    'Fields in the head of a request or response; more are answered with 431 (502 for a response).',
+  ),
+  maxTargetSize: row.size('8KB', '64B', '1MB', 'Length of the request target; more is answered with 414.'),
+  maxBodySize: row.optionalSize('Size of a request body; more is answered with 413.'),
+  trustedProxies: row.list<string>(
+    "a list of addresses, CIDR ranges, 'loopback', 'linklocal' or 'uniquelocal'",
+    row.isAddressRange,
+    'Proxies whose X-Forwarded-* and X-Request-Id fields are believed.',
+    '--trust <range,…>',
+  ),
+  preserveHost: row.boolean(true, "Whether endpoints get the client's Host field; else their own name."),
+  forwarded: row.boolean(false, 'Whether endpoints get a Forwarded field (RFC 7239) beside X-Forwarded-*.'),
+  allowTrace: row.boolean(false, 'Whether TRACE requests are passed on; else 405.'),
+  allowUnderscores: row.boolean(
+    false,
+    'Whether fields whose names CGI-like servers could confuse (with _ in them) are passed on; else they are dropped.',
+  ),
+  retries: z.strictObject(RETRIES).prefault({}),
+  health: z.strictObject(HEALTH).prefault({}),
+} satisfies Record<keyof LoadBalancerOptions, z.ZodType>;
+
+const anyText = () => true;
+const isText = (item: unknown): boolean => typeof item === 'string' && !item.includes('\0');
+
+const SPAWN = {
+  count: row.automaticCount(
+    1,
+    1024,
+    'the available parallelism',
+    'How many workers run the app.',
+    '-w, --workers <n|auto>',
+  ),
+  args: row.list<string>('a list of texts', isText, 'Arguments of the app.', ''),
+  cwd: row.text(
+    'the path of a directory',
+    anyText,
+    'the current one',
+    'Working directory of the workers.',
+    '--cwd <dir>',
+  ),
+  env: z
+    .custom<Readonly<Record<string, string>>>(isEnvironment, { error: 'must be an object whose values are texts' })
+    .prefault({})
+    .meta({
+      kind: 'record',
+      default: '{}',
+      allowed: 'an object whose values are texts',
+      description: 'Variables added to the environment of the workers; they win over envFile.',
+      flag: '',
+    } satisfies RowMeta),
+  nodeArgs: row.list<string>(
+    'a list of texts',
+    isText,
+    'Arguments of node itself, before the app.',
+    '--node-args <args>',
+  ),
+  envFile: row.text(
+    'the path of a file',
+    anyText,
+    'none',
+    'File with variables for the environment of the workers, one NAME=value a line.',
+    '--env-file <file>',
+  ),
+  startTimeout: row.duration(
+    '30s',
+    '1ms',
+    DAY,
+    'How long a worker may take to get ready before it is killed and reported.',
+  ),
+  stopTimeout: row.duration(
+    '30s',
+    '1ms',
+    DAY,
+    'How long requests in progress may take to end when a worker is stopped.',
+  ),
+  readyPath: row.text(
+    "a path that begins with '/'",
+    (path) => path.startsWith('/'),
+    'none: ready when it listens',
+    'Path that a worker must answer with 2xx or 3xx to be ready.',
+    '--ready-path <path>',
+  ),
+} satisfies Record<keyof SpawnOptions, z.ZodType>;
+
+const BALANCER_SCHEMA = z.strictObject(BALANCER);
+const SPAWN_SCHEMA = z.strictObject(SPAWN);
+
+/** Checks and completes the options of a balancer. Unknown, wrong or out of bounds: MS_INVALID_OPTION. Nothing is coerced. */
+export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
+  const data = parse(BALANCER_SCHEMA, input);
+  const { queue, retries, health } = data;
+  atLeast('retries.maxBackoff', retries.maxBackoff, 'retries.backoff', retries.backoff);
+  atLeast('health.maxEjectTime', health.maxEjectTime, 'health.ejectTime', health.ejectTime);
+  atLeast('maxHeadSize', data.maxHeadSize, 'maxTargetSize', data.maxTargetSize);
+  const limit = data.maxConcurrentConnections;
+  const size = queue.size ?? Math.min(10 * (limit === Infinity ? 100 : limit), 1_000_000);
+  return freeze({
+    ...data,
+    algorithm: data.algorithm,
+    queue: { size, timeout: queue.timeout },
+    maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
+  });
+}
+
+/** Checks and completes the options of `spawn`, and reads `envFile`. */
+export function parseSpawnOptions(input: SpawnOptions = {}): ResolvedSpawnOptions {
+  const { envFile, ...data } = parse(SPAWN_SCHEMA, input);
+  return freeze({
+    ...data,
+    count: data.count ?? availableParallelism(),
+    cwd: data.cwd,
+    env: { ...(envFile === undefined ? {} : readEnvFile(envFile)), ...data.env },
+    readyPath: data.readyPath,
+  });
+}
+
+/** A row of the table as plain data: for the command line, the reference and whoever builds a form for it. */
+export interface OptionRow {
+  /** Dotted path: `queue.timeout`. */
+  readonly name: string;
+  readonly kind: OptionKind;
+  readonly default: string;
+  readonly allowed: string;
+  readonly description: string;
+  /** As commander reads it; empty: none. */
+  readonly flag: string;
+}
+
+const ARGUMENTS: Record<OptionKind, string> = {
+  duration: ' <t>',
+  size: ' <size>',
+  number: ' <n>',
+  boolean: '',
+  text: ' <text>',
+  list: ' <list>',
+  algorithm: '',
+  record: '',
+};
+
+/** Every option of the constructor (`balancer`) and of `spawn`, in the order of the reference. */
+export const OPTION_ROWS: { readonly balancer: readonly OptionRow[]; readonly spawn: readonly OptionRow[] } = {
+  balancer: rowsOf(BALANCER, ''),
+  spawn: rowsOf(SPAWN, ''),
+};
+
+function rowsOf(shape: Record<string, z.ZodType>, prefix: string): OptionRow[] {
+  return Object.entries(shape).flatMap(([key, schema]) => {
+    const name = prefix + key;
+    const meta = schema.meta() as RowMeta | undefined;
+    if (meta) return [{ name, ...meta, flag: meta.flag ?? flagOf(name, meta) }];
+    return rowsOf(((schema as z.ZodPrefault).unwrap() as z.ZodObject).shape as Record<string, z.ZodType>, `${name}.`);
+  });
+}
+
+/** `queue.timeout` → `--queue-timeout <t>`; what is on by default gets the flag that turns it off. */
+function flagOf(name: string, { kind, default: fallback }: RowMeta): string {
+  const kebab = name.replaceAll('.', '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `--${kind === 'boolean' && fallback === 'true' ? 'no-' : ''}${kebab}${ARGUMENTS[kind]}`;
+}
+
+function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw invalid(`Options must be an object, not ${show(input)}.`);
+  }
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!;
+    const known = rowsOf(schema === (SPAWN_SCHEMA as unknown) ? SPAWN : BALANCER, '').map(({ name }) => name);
+    const names = known.filter((name) => name.startsWith(path.map((part) => `${part}.`).join('')));
+    throw invalid(`Option "${[...path, key].join('.')}" is unknown; ${suggest([...path, key].join('.'), names)}`);
+  }
+  const value = path.reduce<unknown>((object, key) => (object as Record<string, unknown>)[key], input);
+  const rule = issue.code === 'custom' ? issue.message : 'must be an object of options';
+  throw invalid(`Option "${path.join('.')}" ${rule}; it is ${show(value)}.`);
+}
+
+function suggest(name: string, names: readonly string[]): string {
+  const near = closest(name, names);
+  return near === undefined ? `known are ${names.join(', ')}.` : `did you mean "${near}"?`;
+}
+
+function atLeast(name: string, value: number, thanName: string, than: number): void {
+  if (value < than) throw invalid(`Option "${name}" must not be less than "${thanName}" (${than}); it is ${value}.`);
+}
+
+function readEnvFile(path: string): Record<string, string> {
+  try {
+    return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
+  } catch (cause) {
+    throw invalid(
+      `Option "envFile" must be a file that can be read; ${path} cannot (${(cause as NodeJS.ErrnoException).code}).`,
+      cause,
+    );
+  }
+}
+
+function isAlgorithmLike(value: unknown): boolean {
+  if (typeof value === 'function') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { pick, algorithm, create } = value as { pick?: unknown; algorithm?: unknown; create?: unknown };
+  return typeof pick === 'function' || (typeof algorithm === 'string' && typeof create === 'function');
+}
+
+function isEnvironment(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.entries(value).every(([name, text]) => name !== '' && !/[=\0]/.test(name) && isText(text));
+}
+
+const show = (value: unknown): string =>
+  inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 });
+
+const invalid = (message: string, cause?: unknown): MultiserverError =>
+  new MultiserverError('MS_INVALID_OPTION', message, { cause });
+
+/** Freezes the options, their groups and lists; the user's algorithm is not ours to freeze. */
+function freeze<T extends object>(options: T): T {
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'algorithm' && typeof value === 'object' && value !== null) freeze(value as object);
+  }
+  return Object.freeze(options);
+}

@@ -1,0 +1,152 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseDuration, type Duration } from './duration.js';
+import { parseSize, type Size } from './size.js';
+
+/** How the text of a flag or environment variable becomes a value. */
+export type OptionKind = 'duration' | 'size' | 'number' | 'boolean' | 'text' | 'list' | 'algorithm' | 'record';
+
+/** What `.meta()` of a row holds. */
+export interface RowMeta {
+  readonly kind: OptionKind;
+  /** As shown to people. */
+  readonly default: string;
+  /** Completes "must be …". */
+  readonly allowed: string;
+  /** One sentence. */
+  readonly description: string;
+  /** The flag, when it is not the option's name in kebab-case. */
+  readonly flag?: string | undefined;
+}
+
+/** Letters and argument of the flag where they differ from what the name gives: `'-w, --workers <n|auto>'`. */
+type Flag = string | undefined;
+
+const check = <T>(test: (value: unknown) => boolean, allowed: string) =>
+  z.custom<T>(test, { error: `must be ${allowed}` });
+
+export function duration(fallback: Duration, min: Duration, max: Duration, description: string, flag?: Flag) {
+  const least = parseDuration(min)!;
+  const most = parseDuration(max)!;
+  const allowed = `a duration from ${min} to ${max}: milliseconds or '200ms', '5s', '10m', '1h'`;
+  return check<Duration>((value) => within(parseDuration(value), least, most), allowed)
+    .transform((value) => parseDuration(value)!)
+    .prefault(fallback)
+    .meta({ kind: 'duration', default: `'${fallback}'`, allowed, description, flag } satisfies RowMeta);
+}
+
+export function size(fallback: Size, min: Size, max: Size, description: string, flag?: Flag) {
+  const least = parseSize(min)!;
+  const most = parseSize(max)!;
+  const allowed = `a size from ${min} to ${max}: bytes or '64KB', '256MB', '1GB'`;
+  return check<Size>((value) => within(parseSize(value), least, most), allowed)
+    .transform((value) => parseSize(value)!)
+    .prefault(fallback)
+    .meta({
+      kind: 'size',
+      default: typeof fallback === 'string' ? `'${fallback}'` : `${fallback}`,
+      allowed,
+      description,
+      flag,
+    } satisfies RowMeta);
+}
+
+/** A size that is not limited unless it is given. */
+export function optionalSize(description: string, flag?: Flag) {
+  const allowed = "a size: bytes or '64KB', '256MB', '1GB', or Infinity";
+  return check<Size>((value) => value === Infinity || parseSize(value) !== undefined, allowed)
+    .transform((value) => (value === Infinity ? Infinity : parseSize(value)!))
+    .prefault(Infinity)
+    .meta({ kind: 'size', default: 'Infinity', allowed, description, flag } satisfies RowMeta);
+}
+
+export function integer(fallback: number, min: number, max: number, description: string, flag?: Flag) {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return check<number>((value) => Number.isInteger(value) && within(value as number, min, max), allowed)
+    .prefault(fallback)
+    .meta({ kind: 'number', default: `${fallback}`, allowed, description, flag } satisfies RowMeta);
+}
+
+/** A count that has no limit unless it is given. */
+export function optionalCount(description: string, flag?: Flag) {
+  const allowed = 'a whole number from 1, or Infinity';
+  return check<number>(
+    (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1),
+    allowed,
+  )
+    .prefault(Infinity)
+    .meta({ kind: 'number', default: 'Infinity', allowed, description, flag } satisfies RowMeta);
+}
+
+/** A count whose default depends on the machine or on other options; `undefined` when it is not given or `'auto'`. */
+export function automaticCount(min: number, max: number, fallback: string, description: string, flag?: Flag) {
+  const allowed = `a whole number from ${min} to ${max}, or 'auto'`;
+  return check<number | 'auto'>(
+    (value) => value === 'auto' || (Number.isInteger(value) && within(value as number, min, max)),
+    allowed,
+  )
+    .transform((value) => (value === 'auto' ? undefined : value))
+    .optional()
+    .meta({ kind: 'number', default: fallback, allowed, description, flag } satisfies RowMeta);
+}
+
+export function fraction(fallback: number, description: string, flag?: Flag) {
+  const allowed = 'a number from 0 to 1';
+  return check<number>((value) => typeof value === 'number' && within(value, 0, 1), allowed)
+    .prefault(fallback)
+    .meta({ kind: 'number', default: `${fallback}`, allowed, description, flag } satisfies RowMeta);
+}
+
+export function boolean(fallback: boolean, description: string, flag?: Flag) {
+  const allowed = 'true or false';
+  return check<boolean>((value) => typeof value === 'boolean', allowed)
+    .prefault(fallback)
+    .meta({ kind: 'boolean', default: `${fallback}`, allowed, description, flag } satisfies RowMeta);
+}
+
+export function text(
+  allowed: string,
+  test: (value: string) => boolean,
+  fallback: string,
+  description: string,
+  flag?: Flag,
+) {
+  return check<string>(
+    (value) => typeof value === 'string' && value !== '' && !value.includes('\0') && test(value),
+    allowed,
+  )
+    .optional()
+    .meta({ kind: 'text', default: fallback, allowed, description, flag } satisfies RowMeta);
+}
+
+/** A list, empty by default, whose items all pass `test`. */
+export function list<T extends string | number>(
+  allowed: string,
+  test: (item: unknown) => boolean,
+  description: string,
+  flag?: Flag,
+) {
+  return check<readonly T[]>((value) => Array.isArray(value) && value.every(test), allowed)
+    .transform((value) => [...value])
+    .prefault([])
+    .meta({ kind: 'list', default: '[]', allowed, description, flag } satisfies RowMeta);
+}
+
+const RANGE_NAMES = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** An IP address, a CIDR range or a named range, as the phase `trust` reads it. */
+export function isAddressRange(item: unknown): boolean {
+  if (typeof item !== 'string') return false;
+  if (RANGE_NAMES.includes(item)) return true;
+  const [address = '', bits, ...rest] = item.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0 || address.includes('%')) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+/** A status of 4xx or 5xx that may be asked for in lists. */
+export const isErrorStatus = (item: unknown): boolean => Number.isInteger(item) && within(item as number, 400, 599);
+
+function within(value: number | undefined, min: number, max: number): boolean {
+  return value !== undefined && value >= min && value <= max;
+}
