@@ -61,6 +61,16 @@ export interface ClientInfo {
   readonly encrypted: boolean;
 }
 
+/** What trusted proxies in front said about the request, checked; set by the phase `trust`. */
+export interface Forwarded {
+  /** Addresses from the client to the last proxy before the one that is connected. */
+  readonly chain: readonly string[];
+  readonly proto: 'http' | 'https';
+  /** Host the client asked for, with its port if it named one. */
+  readonly host: string;
+  readonly port: string;
+}
+
 /**
  * One request/response pair: what every station sees, whatever the HTTP version. The HTTP fronts subclass it.
  */
@@ -82,6 +92,8 @@ export abstract class Exchange implements Reply, RequestView {
   readonly client: ClientInfo;
   /** The address that counts: the client's own, or what a trusted proxy said. Set by the phase `trust`. */
   clientAddress: string;
+  /** Null: nobody in front is trusted; scheme, host and port are those of this connection. */
+  forwarded: Forwarded | null = null;
   /** Milliseconds on the balancer's clock: the head was complete. */
   readonly startedAt: number;
   /** The request's id, given at first use. */
