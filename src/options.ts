@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { inspect, parseEnv } from 'node:util';
+import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import type { AlgorithmLike } from './contracts/algorithm.js';
 import { MultiserverError } from './errors.js';
-import { closest } from './util/closest.js';
 import type { Duration } from './util/duration.js';
 import { openFileLimit } from './util/open-files.js';
 import * as row from './util/option-rows.js';
-import type { OptionKind, RowMeta } from './util/option-rows.js';
+import type { RowMeta } from './util/option-rows.js';
+import { freezeOptions, group, parseShape, rowsOf, type OptionRow } from './util/option-table.js';
 import type { Size } from './util/size.js';
 
 /** What {@link LoadBalancer} takes. Each option's default, bounds and meaning are its row in {@link ROWS}. */
@@ -185,7 +185,7 @@ const BALANCER = {
     'Exchanges in progress at once; the next one waits in the queue.',
     '--max-concurrent <n>',
   ),
-  queue: z.strictObject(QUEUE).prefault({}),
+  queue: group(QUEUE),
   timeout: row.duration(
     '60s',
     '1ms',
@@ -250,8 +250,8 @@ const BALANCER = {
     false,
     'Whether fields whose names CGI-like servers could confuse (with _ in them) are passed on; else they are dropped.',
   ),
-  retries: z.strictObject(RETRIES).prefault({}),
-  health: z.strictObject(HEALTH).prefault({}),
+  retries: group(RETRIES),
+  health: group(HEALTH),
 } satisfies Record<keyof LoadBalancerOptions, z.ZodType>;
 
 const anyText = () => true;
@@ -317,105 +317,47 @@ const SPAWN = {
   ),
 } satisfies Record<keyof SpawnOptions, z.ZodType>;
 
-const BALANCER_SCHEMA = z.strictObject(BALANCER);
-const SPAWN_SCHEMA = z.strictObject(SPAWN);
-
 /** Checks and completes the options of a balancer. Unknown, wrong or out of bounds: MS_INVALID_OPTION. Nothing is coerced. */
 export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
-  const data = parse(BALANCER_SCHEMA, input);
+  const data = parseShape(BALANCER, input, invalid);
   const { queue, retries, health } = data;
   atLeast('retries.maxBackoff', retries.maxBackoff, 'retries.backoff', retries.backoff);
   atLeast('health.maxEjectTime', health.maxEjectTime, 'health.ejectTime', health.ejectTime);
-  atLeast('maxHeadSize', data.maxHeadSize, 'maxTargetSize', data.maxTargetSize);
   const limit = data.maxConcurrentConnections;
   const size = queue.size ?? Math.min(10 * (limit === Infinity ? 100 : limit), 1_000_000);
-  return freeze({
-    ...data,
-    algorithm: data.algorithm,
-    queue: { size, timeout: queue.timeout },
-    maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
-  });
+  return freezeOptions(
+    {
+      ...data,
+      algorithm: data.algorithm,
+      queue: { size, timeout: queue.timeout },
+      maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
+    },
+    'algorithm',
+  );
 }
 
 /** Checks and completes the options of `spawn`, and reads `envFile`. */
 export function parseSpawnOptions(input: SpawnOptions = {}): ResolvedSpawnOptions {
-  const { envFile, ...data } = parse(SPAWN_SCHEMA, input);
-  return freeze({
-    ...data,
-    count: data.count ?? availableParallelism(),
-    cwd: data.cwd,
-    env: { ...(envFile === undefined ? {} : readEnvFile(envFile)), ...data.env },
-    readyPath: data.readyPath,
-  });
+  const { envFile, ...data } = parseShape(SPAWN, input, invalid);
+  return freezeOptions(
+    {
+      ...data,
+      count: data.count ?? availableParallelism(),
+      cwd: data.cwd,
+      env: { ...(envFile === undefined ? {} : readEnvFile(envFile)), ...data.env },
+      readyPath: data.readyPath,
+    },
+    '',
+  );
 }
 
-/** A row of the table as plain data: for the command line, the reference and whoever builds a form for it. */
-export interface OptionRow {
-  /** Dotted path: `queue.timeout`. */
-  readonly name: string;
-  readonly kind: OptionKind;
-  readonly default: string;
-  readonly allowed: string;
-  readonly description: string;
-  /** As commander reads it; empty: none. */
-  readonly flag: string;
-}
-
-const ARGUMENTS: Record<OptionKind, string> = {
-  duration: ' <t>',
-  size: ' <size>',
-  number: ' <n>',
-  boolean: '',
-  text: ' <text>',
-  list: ' <list>',
-  algorithm: '',
-  record: '',
-};
+export type { OptionRow };
 
 /** Every option of the constructor (`balancer`) and of `spawn`, in the order of the reference. */
 export const OPTION_ROWS: { readonly balancer: readonly OptionRow[]; readonly spawn: readonly OptionRow[] } = {
-  balancer: rowsOf(BALANCER, ''),
-  spawn: rowsOf(SPAWN, ''),
+  balancer: rowsOf(BALANCER),
+  spawn: rowsOf(SPAWN),
 };
-
-function rowsOf(shape: Record<string, z.ZodType>, prefix: string): OptionRow[] {
-  return Object.entries(shape).flatMap(([key, schema]) => {
-    const name = prefix + key;
-    const meta = schema.meta() as RowMeta | undefined;
-    if (meta) return [{ name, ...meta, flag: meta.flag ?? flagOf(name, meta) }];
-    return rowsOf(((schema as z.ZodPrefault).unwrap() as z.ZodObject).shape as Record<string, z.ZodType>, `${name}.`);
-  });
-}
-
-/** `queue.timeout` → `--queue-timeout <t>`; what is on by default gets the flag that turns it off. */
-function flagOf(name: string, { kind, default: fallback }: RowMeta): string {
-  const kebab = name.replaceAll('.', '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return `--${kind === 'boolean' && fallback === 'true' ? 'no-' : ''}${kebab}${ARGUMENTS[kind]}`;
-}
-
-function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw invalid(`Options must be an object, not ${show(input)}.`);
-  }
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const path = issue.path.map(String);
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0]!;
-    const known = rowsOf(schema === (SPAWN_SCHEMA as unknown) ? SPAWN : BALANCER, '').map(({ name }) => name);
-    const names = known.filter((name) => name.startsWith(path.map((part) => `${part}.`).join('')));
-    throw invalid(`Option "${[...path, key].join('.')}" is unknown; ${suggest([...path, key].join('.'), names)}`);
-  }
-  const value = path.reduce<unknown>((object, key) => (object as Record<string, unknown>)[key], input);
-  const rule = issue.code === 'custom' ? issue.message : 'must be an object of options';
-  throw invalid(`Option "${path.join('.')}" ${rule}; it is ${show(value)}.`);
-}
-
-function suggest(name: string, names: readonly string[]): string {
-  const near = closest(name, names);
-  return near === undefined ? `known are ${names.join(', ')}.` : `did you mean "${near}"?`;
-}
 
 function atLeast(name: string, value: number, thanName: string, than: number): void {
   if (value < than) throw invalid(`Option "${name}" must not be less than "${thanName}" (${than}); it is ${value}.`);
@@ -444,16 +386,5 @@ function isEnvironment(value: unknown): boolean {
   return Object.entries(value).every(([name, text]) => name !== '' && !/[=\0]/.test(name) && isText(text));
 }
 
-const show = (value: unknown): string =>
-  inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 });
-
 const invalid = (message: string, cause?: unknown): MultiserverError =>
   new MultiserverError('MS_INVALID_OPTION', message, { cause });
-
-/** Freezes the options, their groups and lists; the user's algorithm is not ours to freeze. */
-function freeze<T extends object>(options: T): T {
-  for (const [name, value] of Object.entries(options)) {
-    if (name !== 'algorithm' && typeof value === 'object' && value !== null) freeze(value as object);
-  }
-  return Object.freeze(options);
-}
