@@ -33,17 +33,37 @@ export class Endpoint implements EndpointView {
   readonly slot: number;
   /** Process id of an own worker, 0 otherwise. */
   readonly pid: number;
+  /** See {@link EndpointView.index}; given by the pool. */
+  index = -1;
+  /** The weight asked for; {@link weight} is below it during slow start. */
+  readonly fullWeight: number;
   weight: number;
+  /** Requests it may have in flight at once, long-lived ones apart. Set by the pool; below the pool's limit during slow start. */
+  limit: number = Infinity;
   /** See the constants above; change it through the pool only. */
   stateCode: number = STARTING;
   readySince = 0;
+  /** It was reported ready and not down since, whatever its state: what it goes back to after maintenance. */
+  up = false;
   inFlight = 0;
+  /** Tunnels and event streams among them. */
+  longLived = 0;
   /** Requests ever sent to it, attempts counted. */
   requests = 0;
   /** Attempts that failed in a way that counts against it. */
   failures = 0;
   /** Failures since the last success. */
   consecutiveFailures = 0;
+  /** Until when it is ejected. */
+  ejectedUntil = 0;
+  /** How often it was ejected in a row, see health/passive.ts. */
+  ejections = 0;
+  /** Ejected because it refused a connection, not for its failures. */
+  refused = false;
+  /** Until when its weight and limit grow, see health/slow-start.ts; 0: they are full. */
+  rampUntil = 0;
+  /** It is to leave the pool when its last request has ended. */
+  leaving = false;
   /** The way out's own: its connections to this endpoint. */
   connections: unknown = null;
 
@@ -51,7 +71,8 @@ export class Endpoint implements EndpointView {
     this.id = init.id;
     this.url = init.url;
     this.address = init.address;
-    this.weight = init.weight ?? 1;
+    this.fullWeight = init.weight ?? 1;
+    this.weight = this.fullWeight;
     this.slot = init.slot ?? -1;
     this.pid = init.pid ?? 0;
     this.worker = this.slot >= 0;

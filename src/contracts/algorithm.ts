@@ -2,6 +2,8 @@
 export interface EndpointView {
   /** Stable identity: the URL of an endpoint added by address, `worker:<slot>` of an own worker (survives its restart). */
   readonly id: string;
+  /** Small whole number, unique in its pool while it is there, used again after it has gone: lets algorithms keep what they know in arrays. */
+  readonly index: number;
   /** Relative share of the traffic, > 0; slow start is already in it. Default 1. */
   readonly weight: number;
   /** Requests sent to it and not yet fully answered, long-lived ones included. */
@@ -18,6 +20,8 @@ export interface RequestView {
   /** Host and port the client asked for. */
   readonly authority: string;
   readonly clientAddress: string;
+  /** The client speaks TLS, to the balancer or to a trusted proxy before it. */
+  readonly secure?: boolean;
   /** Value of the first field of that name (any case), or undefined. */
   header(name: string): string | undefined;
 }
@@ -48,8 +52,13 @@ export interface Algorithm<E extends EndpointView = EndpointView> {
   pick(candidates: readonly E[], request: RequestView): E | undefined;
   /** The set of endpoints changed (added, removed, other weight); called before the next `pick`. */
   onEndpoints?(endpoints: readonly E[]): void;
-  /** An attempt has ended; called once for each `pick` whose endpoint was tried. */
+  /**
+   * An attempt has ended; called once for each `pick` whose endpoint was tried and is still in the pool. After the algorithm was
+   * changed the new one also hears of attempts that the old one chose. The outcome object is used again: read it during the call.
+   */
   onResult?(endpoint: E, outcome: Outcome): void;
+  /** Called before the head of the endpoint's answer is sent: the value of a `Set-Cookie` field to add to it, if any. */
+  onReply?(endpoint: E, request: RequestView): string | undefined;
 }
 
 /** Handed to algorithms that need them, so that every distribution can be tested exactly. */
@@ -60,8 +69,11 @@ export interface Sources {
   random(): number;
 }
 
-/** A user's own algorithm: an object, or just its `pick`. Named constants such as `ROUND_ROBIN` are factories with a name. */
-export type AlgorithmLike = Algorithm | Algorithm['pick'] | AlgorithmFactory;
+/** A user's own algorithm as a class, for instance a subclass of one of the package's. */
+export type AlgorithmClass = new (sources: Sources) => Algorithm;
+
+/** A user's own algorithm: an object, its class, or just its `pick`. Named constants such as `ROUND_ROBIN` are factories with a name. */
+export type AlgorithmLike = Algorithm | Algorithm['pick'] | AlgorithmClass | AlgorithmFactory;
 
 export interface AlgorithmFactory {
   /** Kebab-case name, as on the command line. */

@@ -1,0 +1,78 @@
+import type { Algorithm, EndpointView, Outcome, RequestView } from '../../contracts/algorithm.js';
+import { RoundRobin } from './round-robin.js';
+
+/** Told of a fault of the user's own algorithm. */
+export type ReportProblem = (message: string, error?: unknown) => void;
+
+/**
+ * Wraps a user's own algorithm so that its faults never cost a request: when it throws, or returns what is no candidate, round-robin
+ * chooses for this request and the fault is reported. `undefined` is a valid answer: none of them.
+ */
+export class OwnAlgorithm implements Algorithm {
+  readonly name: string;
+  readonly #own: Algorithm;
+  readonly #fallback = new RoundRobin();
+  readonly #report: ReportProblem;
+  /** Messages already reported: the same fault at every request must not flood the log. */
+  readonly #reported = new Set<string>();
+
+  constructor(own: Algorithm, report: ReportProblem) {
+    this.name = own.name ?? 'own';
+    this.#own = own;
+    this.#report = report;
+  }
+
+  pick(candidates: readonly EndpointView[], request: RequestView): EndpointView | undefined {
+    let chosen: unknown;
+    try {
+      chosen = this.#own.pick(candidates, request);
+    } catch (error) {
+      this.#problem('pick threw an error; round-robin chose instead', error);
+      return this.#fallback.pick(candidates, request);
+    }
+    if (chosen === undefined || candidates.includes(chosen as EndpointView)) return chosen as EndpointView | undefined;
+    if (chosen instanceof Promise) {
+      chosen.catch(ignore);
+      this.#problem('pick returned a promise, but it must be synchronous; round-robin chose instead');
+    } else {
+      this.#problem('pick returned something that is not one of the candidates; round-robin chose instead');
+    }
+    return this.#fallback.pick(candidates, request);
+  }
+
+  onEndpoints(endpoints: readonly EndpointView[]): void {
+    this.#fallback.onEndpoints(endpoints);
+    try {
+      this.#own.onEndpoints?.(endpoints);
+    } catch (error) {
+      this.#problem('onEndpoints threw an error', error);
+    }
+  }
+
+  onResult(endpoint: EndpointView, outcome: Outcome): void {
+    try {
+      this.#own.onResult?.(endpoint, outcome);
+    } catch (error) {
+      this.#problem('onResult threw an error', error);
+    }
+  }
+
+  onReply(endpoint: EndpointView, request: RequestView): string | undefined {
+    try {
+      const cookie: unknown = this.#own.onReply?.(endpoint, request);
+      if (cookie === undefined || typeof cookie === 'string') return cookie;
+      this.#problem('onReply returned something that is not a string; it was left out');
+    } catch (error) {
+      this.#problem('onReply threw an error', error);
+    }
+    return undefined;
+  }
+
+  #problem(message: string, error?: unknown): void {
+    if (this.#reported.has(message)) return;
+    this.#reported.add(message);
+    this.#report(`The algorithm "${this.name}": ${message}.`, error);
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,25 @@
+import type { Algorithm, AlgorithmClass, AlgorithmFactory, AlgorithmLike, Sources } from '../../contracts/algorithm.js';
+import { OwnAlgorithm, type ReportProblem } from './own.js';
+
+/** What the option `algorithm` may be, as an algorithm that never throws. */
+export function resolveAlgorithm(like: AlgorithmLike, sources: Sources, report: ReportProblem): Algorithm {
+  if (isFactory(like)) return like.create(sources);
+  if (isClass(like)) return new OwnAlgorithm(new like(sources), report);
+  if (typeof like === 'function') return new OwnAlgorithm({ name: like.name || 'own', pick: like }, report);
+  return new OwnAlgorithm(like, report);
+}
+
+/** For the check of options. */
+export function isAlgorithmLike(value: unknown): value is AlgorithmLike {
+  if (typeof value === 'function') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return isFactory(value as AlgorithmLike) || typeof (value as Algorithm).pick === 'function';
+}
+
+function isFactory(like: AlgorithmLike): like is AlgorithmFactory {
+  return 'create' in like && typeof like.create === 'function' && 'algorithm' in like;
+}
+
+function isClass(like: AlgorithmLike): like is AlgorithmClass {
+  return typeof like === 'function' && typeof (like.prototype as Algorithm | undefined)?.pick === 'function';
+}

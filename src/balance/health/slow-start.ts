@@ -1,0 +1,16 @@
+import type { Endpoint } from '../endpoint.js';
+
+/** Share of its weight and limit that an endpoint begins with. */
+const FIRST_SHARE = 0.1;
+/** Weights are renewed this often while one grows: fine enough for a smooth ramp, and no clock is read between. */
+export const RAMP_STEPS = 20;
+
+/** Sets weight and limit for this moment. True: the endpoint is still growing. */
+export function ramp(endpoint: Endpoint, slowStart: number, maxConcurrent: number, now: number): boolean {
+  const left = endpoint.rampUntil - now;
+  const share = left > 0 ? FIRST_SHARE + (1 - FIRST_SHARE) * (1 - left / slowStart) : 1;
+  endpoint.weight = endpoint.fullWeight * share;
+  endpoint.limit = maxConcurrent === Infinity ? Infinity : Math.max(1, Math.ceil(maxConcurrent * share));
+  if (left <= 0) endpoint.rampUntil = 0;
+  return left > 0;
+}

@@ -1,0 +1,292 @@
+import type { Algorithm, AlgorithmLike, Outcome, RequestView, Sources } from '../contracts/algorithm.js';
+import { resolveAlgorithm } from './algorithms/resolve.js';
+import { ROUND_ROBIN } from './algorithms/round-robin.js';
+import { DRAINING, EJECTED, type Endpoint, type EndpointState, GONE, MAINTENANCE, READY, STARTING } from './endpoint.js';
+import { countOutcome, DEFAULT_HEALTH, mayEject, type PassiveHealthOptions, startEjection } from './health/passive.js';
+import { ramp, RAMP_STEPS } from './health/slow-start.js';
+
+export interface PoolOptions {
+  readonly algorithm?: AlgorithmLike;
+  readonly health?: PassiveHealthOptions;
+  /** Milliseconds in which the weight of an endpoint that joins a working pool grows from 10 % to 100 %; 0: at once. */
+  readonly slowStart?: number;
+  /** Requests that one endpoint may have in flight, long-lived ones apart. */
+  readonly maxConcurrent?: number;
+  /** Called once for each change of state. */
+  readonly onChange?: (endpoint: Endpoint, from: EndpointState, to: EndpointState, reason: string) => void;
+  /** Told of faults of the user's own algorithm. */
+  readonly onProblem?: (message: string, error?: unknown) => void;
+}
+
+/**
+ * The endpoints that share one kind of traffic, their states, and the choice among them.
+ *
+ *     starting ──► ready ⇄ ejected          maintenance: by hand, from any state and back
+ *                    │ └──────┐
+ *                    ▼        ▼
+ *                 draining ─► gone          remove(): gone once the last request has ended
+ */
+export class Pool {
+  readonly #endpoints: Endpoint[] = [];
+  /** Requests in flight at all endpoints. */
+  inFlight = 0;
+  #algorithm: Algorithm;
+  readonly #sources: Sources;
+  #health: PassiveHealthOptions;
+  #slowStart: number;
+  #maxConcurrent: number;
+  readonly #onChange: NonNullable<PoolOptions['onChange']>;
+  readonly #onProblem: NonNullable<PoolOptions['onProblem']>;
+  /** Those that may be chosen now; frozen, since users' own algorithms get it. */
+  #candidates: readonly Endpoint[] = [];
+  /** Built anew where some candidates are left out. */
+  readonly #some: Endpoint[] = [];
+  #changed = true;
+  #membersChanged = true;
+  /** When an ejection ends or a weight grows next. */
+  #nextCheck = Infinity;
+  /** Ids in maintenance: an own worker that comes back under its id stays in it. */
+  readonly #held = new Set<string>();
+
+  constructor(options: PoolOptions, sources: Sources) {
+    this.#sources = sources;
+    this.#health = options.health ?? DEFAULT_HEALTH;
+    this.#slowStart = options.slowStart ?? 0;
+    this.#maxConcurrent = options.maxConcurrent ?? Infinity;
+    this.#onChange = options.onChange ?? ignore;
+    this.#onProblem = options.onProblem ?? ignore;
+    this.#algorithm = resolveAlgorithm(options.algorithm ?? ROUND_ROBIN, sources, this.#onProblem);
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
+  get algorithm(): Algorithm {
+    return this.#algorithm;
+  }
+
+  setAlgorithm(algorithm: AlgorithmLike): void {
+    this.#algorithm = resolveAlgorithm(algorithm, this.#sources, this.#onProblem);
+    this.#membersChanged = true;
+    this.#changed = true;
+  }
+
+  /** Live change of the limits; what is in flight stays. */
+  configure(options: Pick<PoolOptions, 'health' | 'slowStart' | 'maxConcurrent'>): void {
+    this.#health = options.health ?? this.#health;
+    this.#slowStart = options.slowStart ?? this.#slowStart;
+    this.#maxConcurrent = options.maxConcurrent ?? this.#maxConcurrent;
+    this.#nextCheck = 0;
+  }
+
+  // ---- the choice
+
+  /**
+   * The endpoint for a request. `tried` are left out, as are those that are full; when no endpoint is ready, all ejected ones are used
+   * (panic): a bad answer is likelier than with a good one, but none at all would be certain.
+   */
+  pick(request: RequestView, tried: readonly Endpoint[] | null): Endpoint | undefined {
+    if (this.#nextCheck !== Infinity) this.advance();
+    if (this.#changed) this.#refresh();
+    let candidates = this.#candidates;
+    if (tried !== null || this.#maxConcurrent !== Infinity) candidates = this.#without(candidates, tried);
+    if (candidates.length === 0) return undefined;
+    return this.#algorithm.pick(candidates, request) as Endpoint | undefined;
+  }
+
+  /** Whether any endpoint may take one more request. */
+  hasRoom(): boolean {
+    if (this.#maxConcurrent === Infinity) return true;
+    if (this.#changed) this.#refresh();
+    const candidates = this.#candidates;
+    for (let i = 0; i < candidates.length; i++) if (!isFull(candidates[i]!)) return true;
+    // Nobody to wait for: better an answer at once than a full queue.
+    return candidates.length === 0;
+  }
+
+  /** The value of a `Set-Cookie` field for the endpoint's answer, if the algorithm wants one. */
+  replyCookie(endpoint: Endpoint, request: RequestView): string | undefined {
+    return this.#algorithm.onReply?.(endpoint, request);
+  }
+
+  // ---- the ledger
+
+  begin(endpoint: Endpoint): void {
+    endpoint.inFlight++;
+    endpoint.requests++;
+    this.inFlight++;
+  }
+
+  /** A request in flight turned out to be a tunnel or an event stream: its outcome must say `longLived` too. */
+  becomeLongLived(endpoint: Endpoint): void {
+    endpoint.longLived++;
+  }
+
+  /** An attempt has ended. `refused`: the connection was refused, which is certain news about an own worker. */
+  finish(endpoint: Endpoint, outcome: Outcome, refused = false): void {
+    endpoint.inFlight--;
+    this.inFlight--;
+    if (outcome.longLived && endpoint.longLived > 0) endpoint.longLived--;
+    const bad = countOutcome(endpoint, outcome, this.#health);
+    // Its index may already be another's.
+    if (endpoint.stateCode !== GONE) this.#algorithm.onResult?.(endpoint, outcome);
+    if (refused && endpoint.worker) {
+      if (endpoint.stateCode === READY) this.#eject(endpoint, true, 'its connection was refused');
+    } else if (bad && mayEject(endpoint, this.#endpoints)) {
+      this.#eject(endpoint, false, `${endpoint.consecutiveFailures} failures in a row`);
+    }
+    if (endpoint.leaving && endpoint.inFlight === 0) this.gone(endpoint, 'drained');
+  }
+
+  // ---- states
+
+  /** Takes it in; `state` READY when it can take requests at once. */
+  add(endpoint: Endpoint, state: number = STARTING): void {
+    endpoint.index = this.#freeIndex();
+    endpoint.stateCode = STARTING;
+    endpoint.up = false;
+    endpoint.limit = this.#maxConcurrent;
+    this.#endpoints.push(endpoint);
+    this.#membersChanged = true;
+    this.#changed = true;
+    if (state === READY) this.ready(endpoint, 'added');
+    else this.#move(endpoint, state, 'added');
+  }
+
+  /** It can take requests: started, or known to be good again. Nothing happens to one that drains or is in maintenance. */
+  ready(endpoint: Endpoint, reason = 'ready'): void {
+    endpoint.up = true;
+    if (endpoint.stateCode !== STARTING && endpoint.stateCode !== EJECTED) return;
+    if (this.#held.has(endpoint.id)) return this.#move(endpoint, MAINTENANCE, 'still in maintenance');
+    this.#enter(endpoint, reason);
+  }
+
+  #enter(endpoint: Endpoint, reason: string): void {
+    const now = this.#sources.now();
+    endpoint.readySince = now;
+    endpoint.consecutiveFailures = 0;
+    endpoint.refused = false;
+    // Slow only where others can bear the load meanwhile: not when the whole pool starts.
+    const others = this.#endpoints.some((other) => other !== endpoint && other.stateCode === READY && other.rampUntil === 0);
+    endpoint.rampUntil = this.#slowStart > 0 && others ? now + this.#slowStart : 0;
+    ramp(endpoint, this.#slowStart, this.#maxConcurrent, now);
+    this.#move(endpoint, READY, reason);
+    this.#schedule(now);
+  }
+
+  /** It cannot take requests for now and will come back by `ready`. */
+  down(endpoint: Endpoint, reason = 'down'): void {
+    endpoint.up = false;
+    if (endpoint.stateCode === READY || endpoint.stateCode === EJECTED) this.#move(endpoint, STARTING, reason);
+  }
+
+  /** No new requests; those in flight end in peace. */
+  drain(endpoint: Endpoint, reason = 'draining'): void {
+    if (endpoint.stateCode !== GONE) this.#move(endpoint, DRAINING, reason);
+  }
+
+  maintenance(endpoint: Endpoint, reason = 'by hand'): void {
+    if (endpoint.stateCode === GONE || endpoint.leaving) return;
+    this.#held.add(endpoint.id);
+    this.#move(endpoint, MAINTENANCE, reason);
+  }
+
+  /** Ends maintenance or draining. */
+  resume(endpoint: Endpoint, reason = 'by hand'): void {
+    this.#held.delete(endpoint.id);
+    if (endpoint.leaving || (endpoint.stateCode !== MAINTENANCE && endpoint.stateCode !== DRAINING)) return;
+    if (endpoint.up) this.#enter(endpoint, reason);
+    else this.#move(endpoint, STARTING, reason);
+  }
+
+  /** Drains it; gone when its last request has ended. */
+  remove(endpoint: Endpoint, reason = 'removed'): void {
+    if (endpoint.stateCode === GONE) return;
+    this.#held.delete(endpoint.id);
+    endpoint.leaving = true;
+    if (endpoint.inFlight === 0) this.gone(endpoint, reason);
+    else this.drain(endpoint, reason);
+  }
+
+  /** Out of the pool at once. Attempts still in flight are to be finished as usual. */
+  gone(endpoint: Endpoint, reason = 'gone'): void {
+    const at = this.#endpoints.indexOf(endpoint);
+    if (at < 0) return;
+    this.#endpoints.splice(at, 1);
+    this.#membersChanged = true;
+    endpoint.leaving = false;
+    this.#move(endpoint, GONE, reason);
+  }
+
+  /** Ends ejections and lets weights grow, as far as the clock says. Each pick does it too; call it now and then when there are none. */
+  advance(): void {
+    const now = this.#sources.now();
+    if (now < this.#nextCheck) return;
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.stateCode === EJECTED && endpoint.ejectedUntil <= now) this.ready(endpoint, 'ejection is over');
+      else ramp(endpoint, this.#slowStart, this.#maxConcurrent, now);
+    }
+    this.#schedule(now);
+  }
+
+  #eject(endpoint: Endpoint, refused: boolean, reason: string): void {
+    const now = this.#sources.now();
+    const time = startEjection(endpoint, this.#health, now);
+    endpoint.refused = refused;
+    this.#move(endpoint, EJECTED, `${reason}; back in ${Math.round(time / 1000)} s`);
+    this.#schedule(now);
+  }
+
+  #move(endpoint: Endpoint, to: number, reason: string): void {
+    const from = endpoint.state;
+    if (endpoint.stateCode === to) return;
+    endpoint.stateCode = to;
+    this.#changed = true;
+    this.#onChange(endpoint, from, endpoint.state, reason);
+  }
+
+  #schedule(now: number): void {
+    let next = Infinity;
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.stateCode === EJECTED) next = Math.min(next, endpoint.ejectedUntil);
+      else if (endpoint.rampUntil > 0) next = Math.min(next, now + this.#slowStart / RAMP_STEPS, endpoint.rampUntil);
+    }
+    this.#nextCheck = next;
+  }
+
+  #refresh(): void {
+    this.#changed = false;
+    let candidates = this.#endpoints.filter((endpoint) => endpoint.stateCode === READY);
+    if (candidates.length === 0) candidates = this.#endpoints.filter((endpoint) => endpoint.stateCode === EJECTED);
+    this.#candidates = Object.freeze(candidates);
+    if (!this.#membersChanged) return;
+    this.#membersChanged = false;
+    this.#algorithm.onEndpoints?.(Object.freeze(this.#endpoints.slice()));
+  }
+
+  #without(candidates: readonly Endpoint[], tried: readonly Endpoint[] | null): readonly Endpoint[] {
+    const some = this.#some;
+    let count = 0;
+    for (let i = 0; i < candidates.length; i++) {
+      const candidate = candidates[i]!;
+      if (isFull(candidate) || (tried !== null && tried.includes(candidate))) continue;
+      some[count++] = candidate;
+    }
+    if (count === candidates.length) return candidates;
+    some.length = count;
+    return some;
+  }
+
+  #freeIndex(): number {
+    let index = 0;
+    while (this.#endpoints.some((endpoint) => endpoint.index === index)) index++;
+    return index;
+  }
+}
+
+function isFull(endpoint: Endpoint): boolean {
+  return endpoint.inFlight - endpoint.longLived >= endpoint.limit;
+}
+
+function ignore(): void {}
