@@ -31,6 +31,7 @@ export const ERRORS = {
   MS_REQUEST_TIMEOUT: row(408, 'client', false, 'The request did not arrive in time.'),
   MS_BODY_TOO_LARGE: row(413, 'client', false, 'The request body is larger than allowed.'),
   MS_TARGET_TOO_LONG: row(414, 'client', false, 'The request target is too long.'),
+  MS_MISDIRECTED: row(421, 'client', false, 'An https target came over a connection that is not encrypted.'),
   MS_UPGRADE_REFUSED: row(400, 'client', false, 'This upgrade request is not valid.'),
   MS_HEAD_TOO_LARGE: row(431, 'client', false, 'The request head is too large or has too many fields.'),
   MS_CLIENT_GONE: row(0, 'client', false, 'The client closed the connection before the answer was complete.'),

@@ -1,0 +1,394 @@
+import type { ErrorCode } from '../errors.js';
+import type { Head } from '../exchange.js';
+import { HASH_SEED, hashStep, kindOf } from './fields.js';
+import { FIELD_VALUE, TARGET, TARGET_RELAXED, TCHAR } from './syntax.js';
+
+/** What a {@link HeadParser} reads: a request's head, a response's, or a trailer section. */
+export const REQUEST = 0;
+export const RESPONSE = 1;
+export const TRAILERS = 2;
+
+export interface HeadLimits {
+  /** Octets of the whole head, its empty line included. */
+  readonly maxHeadSize: number;
+  readonly maxFields: number;
+  /** Octets of the request target. */
+  readonly maxTargetSize: number;
+  /** Accept in targets what browsers leave unescaped. */
+  readonly relaxedTargets: boolean;
+}
+
+/** Results of {@link HeadParser.parse} that are no position. */
+export const NEED_MORE = -1;
+export const FAILED = -2;
+
+// States: the octet that is expected next.
+const START = 0; // the message's first octet
+const START_LF = 1; // one empty line before a request-line is ignored (RFC 9112 §2.2)
+const METHOD = 2;
+const TARGET_PART = 3;
+const VERSION = 4;
+const LINE_LF = 5;
+const STATUS_VERSION = 6;
+const REASON = 7;
+const FIELD_START = 8;
+const NAME = 9;
+const BEFORE_VALUE = 10;
+const VALUE = 11;
+const VALUE_LF = 12;
+const END_LF = 13;
+
+const CR = 13;
+const LF = 10;
+const SP = 32;
+const HTAB = 9;
+const COLON = 58;
+
+const MAX_METHOD = 32;
+const MAX_FIELDS = 1000;
+const MIN_ACCUMULATOR = 1024;
+
+// Positions of one message's fields while it is parsed: name start, name end, value start, value end. Shared: parsing is synchronous;
+// what must outlive a call is saved by the parser.
+const marks = new Int32Array(4 * (MAX_FIELDS + 1));
+const kindMarks = new Uint8Array(MAX_FIELDS + 1);
+
+/**
+ * Incremental and strict (RFC 9112 §2–5): the same result for any split of the octets, each octet looked at once. Nothing is repaired:
+ * the first octet that the grammar does not allow fails the message. Syntax only; what the fields mean for the framing and the
+ * connection is `framing.ts`.
+ */
+export class HeadParser {
+  /** Why it failed. */
+  error: ErrorCode | '' = '';
+  method = '';
+  target = '';
+  /** Minor version of HTTP/1.x. */
+  minor = 1;
+  status = 0;
+  reason = '';
+  pairs: string[] = [];
+  kinds: number[] = [];
+  /** An octet of the message has come. */
+  begun = false;
+
+  readonly #kind: number;
+  readonly #limits: HeadLimits;
+  readonly #targetChars: Uint8Array;
+  #state: number;
+  /** All positions are relative to the first octet of the head, which lies at the start of the accumulator when it is in use. */
+  #mark = 0;
+  #mark2 = 0;
+  #lineEnd = 0;
+  #count = 0;
+  #hash = HASH_SEED;
+  #class = 0;
+  /** Octets of the head that came in earlier calls. */
+  #kept: Buffer | null = null;
+  #keptLength = 0;
+  #savedMarks: Int32Array | null = null;
+  #savedKinds: Uint8Array | null = null;
+
+  constructor(kind: number, limits: HeadLimits) {
+    this.#kind = kind;
+    this.#limits = limits;
+    this.#targetChars = limits.relaxedTargets ? TARGET_RELAXED : TARGET;
+    this.#state = kind === TRAILERS ? FIELD_START : START;
+  }
+
+  /** Makes it ready for the next message. */
+  reset(): void {
+    this.begun = false;
+    this.error = '';
+    this.#state = this.#kind === TRAILERS ? FIELD_START : START;
+    this.#count = 0;
+    this.#mark = 0;
+    this.#hash = HASH_SEED;
+    this.#class = 0;
+    this.#kept = null;
+    this.#keptLength = 0;
+    this.#savedMarks = null;
+    this.#savedKinds = null;
+  }
+
+  head(listed: string[] | null): Head {
+    return { pairs: this.pairs, kinds: this.kinds, listed };
+  }
+
+  /** Takes `buf[start, end)`. Returns the position after the head, {@link NEED_MORE} (all was taken) or {@link FAILED}. */
+  parse(buf: Buffer, start: number, end: number): number {
+    if (start === end) return NEED_MORE;
+    this.begun = true;
+    if (this.#keptLength > 0) return this.#parseKept(buf, start, end);
+    const position = this.#scan(buf, start, start, end);
+    if (position === NEED_MORE) this.#keep(buf, start, end);
+    return position;
+  }
+
+  #keep(buf: Buffer, start: number, end: number): void {
+    const length = end - start;
+    this.#kept = Buffer.allocUnsafe(Math.max(MIN_ACCUMULATOR, length * 2));
+    buf.copy(this.#kept, 0, start, end);
+    this.#keptLength = length;
+    this.#save();
+  }
+
+  #save(): void {
+    this.#savedMarks = marks.slice(0, 4 * this.#count);
+    this.#savedKinds = kindMarks.slice(0, this.#count);
+  }
+
+  #parseKept(buf: Buffer, start: number, end: number): number {
+    const before = this.#keptLength;
+    // Never more than the limit and one octet: what is beyond cannot belong to a head that is accepted.
+    const taken = Math.min(end - start, this.#limits.maxHeadSize + 1 - before);
+    if (before + taken > this.#kept!.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#kept!.length * 2, before + taken));
+      this.#kept!.copy(larger, 0, 0, before);
+      this.#kept = larger;
+    }
+    buf.copy(this.#kept!, before, start, start + taken);
+    this.#keptLength += taken;
+    marks.set(this.#savedMarks!);
+    kindMarks.set(this.#savedKinds!);
+    const position = this.#scan(this.#kept!, 0, before, this.#keptLength);
+    if (position === NEED_MORE) this.#save();
+    return position < 0 ? position : start + position - before;
+  }
+
+  #fail(code: ErrorCode): number {
+    this.error = this.#kind === RESPONSE ? 'MS_BAD_RESPONSE' : code;
+    return FAILED;
+  }
+
+  /** `base` is the first octet of the head, `p` the first one not yet looked at. */
+  #scan(buf: Buffer, base: number, p: number, end: number): number {
+    const { maxHeadSize, maxFields, maxTargetSize } = this.#limits;
+    const cut = end - base > maxHeadSize;
+    if (cut) end = base + maxHeadSize;
+    let state = this.#state;
+    while (p < end) {
+      switch (state) {
+        case START: {
+          const c = buf[p]!;
+          if (this.#kind === RESPONSE) {
+            this.#mark = p - base;
+            state = STATUS_VERSION;
+            break;
+          }
+          if (c === CR) {
+            p++;
+            state = START_LF;
+            break;
+          }
+          this.#mark = p - base;
+          state = METHOD;
+          break;
+        }
+        case START_LF:
+          if (buf[p] !== LF) return this.#fail('MS_BAD_REQUEST_LINE');
+          p++;
+          // Only one: a second empty line is not a request.
+          this.#mark = p - base;
+          state = METHOD;
+          break;
+        case METHOD: {
+          while (p < end && TCHAR[buf[p]!] !== 0) p++;
+          const length = p - base - this.#mark;
+          if (length > MAX_METHOD) return this.#fail('MS_BAD_REQUEST_LINE');
+          if (p === end) break;
+          if (buf[p] !== SP || length === 0) return this.#fail('MS_BAD_REQUEST_LINE');
+          this.#lineEnd = p - base; // end of the method
+          p++;
+          this.#mark2 = p - base; // start of the target
+          state = TARGET_PART;
+          break;
+        }
+        case TARGET_PART: {
+          const chars = this.#targetChars;
+          while (p < end && chars[buf[p]!] !== 0) p++;
+          const length = p - base - this.#mark2;
+          if (length > maxTargetSize) return this.#fail('MS_TARGET_TOO_LONG');
+          if (p === end) break;
+          if (buf[p] !== SP || length === 0) {
+            return this.#fail(length === 0 || buf[p] === CR || buf[p] === LF ? 'MS_BAD_REQUEST_LINE' : 'MS_BAD_TARGET');
+          }
+          // Method and target are cut out now: their marks serve the version next.
+          this.method = methodOf(buf, base + this.#mark, base + this.#lineEnd);
+          this.target = buf.toString('latin1', base + this.#mark2, p);
+          p++;
+          this.#mark = p - base;
+          state = VERSION;
+          break;
+        }
+        case VERSION: {
+          // HTTP-version is case-sensitive: "HTTP/" DIGIT "." DIGIT (RFC 9112 §2.3).
+          const at = p - base - this.#mark;
+          const c = buf[p]!;
+          if (at < 5) {
+            if (c !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_REQUEST_LINE');
+          } else if (at === 5 || at === 7) {
+            if (c < 48 || c > 57) return this.#fail('MS_BAD_REQUEST_LINE');
+            if (at === 5) this.#mark2 = c - 48;
+            else {
+              if (this.#mark2 !== 1) return this.#fail('MS_VERSION_NOT_SUPPORTED');
+              this.minor = c === 48 ? 0 : 1;
+            }
+          } else if (at === 6) {
+            if (c !== 46) return this.#fail('MS_BAD_REQUEST_LINE');
+          } else {
+            if (c !== CR) return this.#fail('MS_BAD_REQUEST_LINE');
+            state = LINE_LF;
+          }
+          p++;
+          break;
+        }
+        case STATUS_VERSION: {
+          // HTTP/1.x SP 3DIGIT [ SP reason ]
+          const at = p - base - this.#mark;
+          const c = buf[p]!;
+          if (at < 7) {
+            if (c !== STATUS_PREFIX.charCodeAt(at)) return this.#fail('MS_BAD_RESPONSE');
+          } else if (at === 7) {
+            if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
+            this.minor = c === 48 ? 0 : 1;
+          } else if (at === 8) {
+            if (c !== SP) return this.#fail('MS_BAD_RESPONSE');
+            this.status = 0;
+          } else if (at < 12) {
+            if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
+            this.status = this.status * 10 + c - 48;
+          } else if (c === SP) {
+            this.#mark2 = p + 1 - base;
+            state = REASON;
+          } else if (c === CR) {
+            // The SP before an absent reason is left out by some servers; nothing is ambiguous then.
+            this.reason = '';
+            state = LINE_LF;
+          } else {
+            return this.#fail('MS_BAD_RESPONSE');
+          }
+          p++;
+          break;
+        }
+        case REASON:
+          while (p < end && FIELD_VALUE[buf[p]!] !== 0) p++;
+          if (p === end) break;
+          if (buf[p] !== CR) return this.#fail('MS_BAD_RESPONSE');
+          this.reason = buf.toString('latin1', base + this.#mark2, p);
+          p++;
+          state = LINE_LF;
+          break;
+        case LINE_LF:
+          if (buf[p] !== LF) return this.#fail('MS_BAD_REQUEST_LINE');
+          p++;
+          state = FIELD_START;
+          break;
+        case FIELD_START:
+          if (buf[p] === CR) {
+            p++;
+            state = END_LF;
+            break;
+          }
+          if (this.#count >= maxFields || this.#count >= MAX_FIELDS) return this.#fail('MS_HEAD_TOO_LARGE');
+          this.#mark = p - base;
+          this.#hash = HASH_SEED;
+          this.#class = 0;
+          state = NAME;
+          break;
+        case NAME: {
+          let h = this.#hash;
+          let classes = this.#class;
+          let k: number;
+          while (p < end && (k = TCHAR[buf[p]!]!) !== 0) {
+            h = hashStep(h, buf[p]!);
+            classes |= k;
+            p++;
+          }
+          if (p === end) {
+            this.#hash = h;
+            this.#class = classes;
+            break;
+          }
+          // Neither an empty name, nor white space before the colon (RFC 9112 §5.1), nor a folded line (§5.2).
+          if (buf[p] !== COLON || p - base === this.#mark) return this.#fail('MS_BAD_FIELD');
+          const i = this.#count;
+          marks[4 * i] = this.#mark;
+          marks[4 * i + 1] = p - base;
+          kindMarks[i] = kindOf(buf, base + this.#mark, p, h, (classes & 2) !== 0);
+          p++;
+          state = BEFORE_VALUE;
+          break;
+        }
+        case BEFORE_VALUE: {
+          const c = buf[p]!;
+          if (c === SP || c === HTAB) {
+            p++;
+            break;
+          }
+          this.#mark = p - base;
+          state = VALUE;
+          break;
+        }
+        case VALUE: {
+          while (p < end && FIELD_VALUE[buf[p]!] !== 0) p++;
+          if (p === end) break;
+          if (buf[p] !== CR) return this.#fail('MS_BAD_FIELD');
+          let valueEnd = p;
+          const valueStart = base + this.#mark;
+          while (valueEnd > valueStart && (buf[valueEnd - 1] === SP || buf[valueEnd - 1] === HTAB)) valueEnd--;
+          const i = this.#count++;
+          marks[4 * i + 2] = this.#mark;
+          marks[4 * i + 3] = valueEnd - base;
+          p++;
+          state = VALUE_LF;
+          break;
+        }
+        case VALUE_LF:
+          if (buf[p] !== LF) return this.#fail('MS_BAD_FIELD');
+          p++;
+          state = FIELD_START;
+          break;
+        default: // END_LF
+          if (buf[p] !== LF) return this.#fail('MS_BAD_FIELD');
+          this.#cutOut(buf, base, p);
+          return p + 1;
+      }
+    }
+    this.#state = state;
+    if (cut) return this.#fail(state === TARGET_PART ? 'MS_TARGET_TOO_LONG' : 'MS_HEAD_TOO_LARGE');
+    return NEED_MORE;
+  }
+
+  /** One string for the whole head; names and values are slices of it. */
+  #cutOut(buf: Buffer, base: number, end: number): void {
+    const n = this.#count;
+    const pairs: string[] = [];
+    const kinds: number[] = [];
+    if (n > 0) {
+      const from = marks[0]!;
+      const text = buf.toString('latin1', base + from, end);
+      for (let i = 0; i < n; i++) {
+        pairs.push(
+          text.slice(marks[4 * i]! - from, marks[4 * i + 1]! - from),
+          text.slice(marks[4 * i + 2]! - from, marks[4 * i + 3]! - from),
+        );
+        kinds.push(kindMarks[i]!);
+      }
+    }
+    this.pairs = pairs;
+    this.kinds = kinds;
+  }
+}
+
+const HTTP = 'HTTP/';
+const STATUS_PREFIX = 'HTTP/1.';
+
+function methodOf(buf: Buffer, start: number, end: number): string {
+  // The commonest as constants: no new string, and comparisons by identity.
+  if (end - start === 3 && buf[start] === 71 && buf[start + 1] === 69 && buf[start + 2] === 84) return 'GET';
+  if (end - start === 4 && buf[start] === 80 && buf[start + 1] === 79 && buf[start + 2] === 83 && buf[start + 3] === 84) {
+    return 'POST';
+  }
+  return buf.toString('latin1', start, end);
+}
