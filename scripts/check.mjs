@@ -1,0 +1,24 @@
+// What can be said about the tree without running it: types, lint, format, the package's shape, the direction of imports.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const CHECKS = [
+  ['types and build', 'node', 'scripts/build.mjs'],
+  ['lint', 'node_modules/.bin/oxlint', '--type-aware', '--deny-warnings'],
+  ['format', 'node_modules/.bin/oxfmt', '--check'],
+  ['package', 'node_modules/.bin/publint', '--strict'],
+  ['layers', 'node', '--test', 'build/test/meta/layers.test.js'],
+];
+
+let failed = 0;
+for (const [name, command, ...args] of CHECKS) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${name}`);
+  if (status !== 0) {
+    failed++;
+    console.log(`${stdout ?? ''}${stderr ?? ''}`);
+  }
+}
+process.exit(failed === 0 ? 0 : 1);
