@@ -124,6 +124,10 @@ export abstract class Exchange implements Reply, RequestView {
   abstract flush(): void;
   abstract fail(error: MultiserverError): void;
 
+  get secure(): boolean {
+    return this.forwarded === null ? this.client.encrypted : this.forwarded.proto === 'https';
+  }
+
   header(name: string): string | undefined {
     const { pairs } = this.head;
     const wanted = name.toLowerCase();

@@ -32,6 +32,8 @@ export interface Outcome {
   readonly status: number;
   /** Milliseconds from the request's sending to the first byte of the answer; -1 when there was none. */
   readonly firstByte: number;
+  /** When there was no first byte: milliseconds until the attempt was given up, by a time-out or by the client. */
+  readonly waited?: number;
   /** The attempt failed in a way that counts against the endpoint (connect error, reset, time-out, invalid answer). */
   readonly failed: boolean;
   /** A tunnel or an event stream: in flight, but no sample of latency. */
@@ -78,5 +80,8 @@ export type AlgorithmLike = Algorithm | Algorithm['pick'] | AlgorithmClass | Alg
 export interface AlgorithmFactory {
   /** Kebab-case name, as on the command line. */
   readonly algorithm: string;
-  create(sources: Sources): Algorithm;
+  /** `report` is told of faults of users' own algorithms within it; they cost no request. */
+  create(sources: Sources, report: ReportProblem): Algorithm;
 }
+
+export type ReportProblem = (message: string, error?: unknown) => void;

@@ -1,8 +1,5 @@
-import type { Algorithm, EndpointView, Outcome, RequestView } from '../../contracts/algorithm.js';
+import type { Algorithm, EndpointView, Outcome, ReportProblem, RequestView } from '../../contracts/algorithm.js';
 import { RoundRobin } from './round-robin.js';
-
-/** Told of a fault of the user's own algorithm. */
-export type ReportProblem = (message: string, error?: unknown) => void;
 
 /**
  * Wraps a user's own algorithm so that its faults never cost a request: when it throws, or returns what is no candidate, round-robin

@@ -1,9 +1,9 @@
-import type { Algorithm, AlgorithmClass, AlgorithmFactory, AlgorithmLike, Sources } from '../../contracts/algorithm.js';
-import { OwnAlgorithm, type ReportProblem } from './own.js';
+import type { Algorithm, AlgorithmClass, AlgorithmFactory, AlgorithmLike, ReportProblem, Sources } from '../../contracts/algorithm.js';
+import { OwnAlgorithm } from './own.js';
 
 /** What the option `algorithm` may be, as an algorithm that never throws. */
 export function resolveAlgorithm(like: AlgorithmLike, sources: Sources, report: ReportProblem): Algorithm {
-  if (isFactory(like)) return like.create(sources);
+  if (isFactory(like)) return like.create(sources, report);
   if (isClass(like)) return new OwnAlgorithm(new like(sources), report);
   if (typeof like === 'function') return new OwnAlgorithm({ name: like.name || 'own', pick: like }, report);
   return new OwnAlgorithm(like, report);
