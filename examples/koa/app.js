@@ -4,22 +4,21 @@ import Koa from 'koa';
 
 const app = new Koa();
 
-app.use(async (ctx, next) => {
-  if (ctx.path !== '/whoami') return next();
-  ctx.body = { worker: process.env.MULTISERVER_WORKER, pid: process.pid, client: ctx.ip };
-});
+const routes = {
+  'GET /whoami': (ctx) => {
+    ctx.body = { worker: process.env.MULTISERVER_WORKER, pid: process.pid, client: ctx.ip };
+  },
+  'POST /echo': (ctx) => {
+    ctx.type = ctx.get('content-type');
+    ctx.body = ctx.req; // streamed back as it comes
+  },
+  'GET /countdown': (ctx) => {
+    ctx.type = 'text';
+    ctx.body = Readable.from(countdown());
+  },
+};
 
-app.use(async (ctx, next) => {
-  if (ctx.path !== '/echo' || ctx.method !== 'POST') return next();
-  ctx.type = ctx.get('content-type');
-  ctx.body = ctx.req; // streamed back as it comes
-});
-
-app.use(async (ctx, next) => {
-  if (ctx.path !== '/countdown') return next();
-  ctx.type = 'text';
-  ctx.body = Readable.from(countdown());
-});
+app.use((ctx) => routes[`${ctx.method} ${ctx.path}`]?.(ctx));
 
 async function* countdown() {
   for (let left = 3; left > 0; left--) {
