@@ -63,6 +63,8 @@ export const ERRORS = {
   MS_WORKER_START_FAILED: row(0, 'self', false, 'A worker did not become ready.'),
   MS_UNSUPPORTED: row(0, 'self', false, 'The app does something that multiserver does not support.'),
   MS_NOT_RUNNING: row(0, 'self', false, 'No running instance answers.'),
+  MS_ALREADY_RUNNING: row(0, 'self', false, 'An instance of this name is already running.'),
+  MS_CONTROL_FAILED: row(0, 'self', false, 'The control socket cannot be opened or does not answer.'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -146,11 +146,7 @@ const RETRIES = {
     'Longest wait before the first retry at an endpoint; doubled for each further one, with full jitter.',
   ),
   maxBackoff: row.duration('250ms', 0, '1m', 'Longest wait before any retry.'),
-  statuses: row.list<number>(
-    'a list of statuses from 400 to 599',
-    row.isErrorStatus,
-    'Statuses of endpoints that are retried, for safe methods.',
-  ),
+  statuses: row.errorStatuses('Statuses of endpoints that are retried, for safe methods.'),
   idempotencyKey: row.boolean(false, 'Whether a request with an Idempotency-Key may be retried whatever its method.'),
   maxBody: row.size('64KB', 0, '1MB', 'The most of a request body that is kept so that it can be sent again.'),
 } satisfies Record<keyof RetryOptions, z.ZodType>;
@@ -159,11 +155,7 @@ const HEALTH = {
   failures: row.integer(5, 1, 1_000_000, 'Consecutive failures that eject an endpoint.'),
   ejectTime: row.duration('30s', '1ms', DAY, 'How long an endpoint is ejected, times how often in a row it was.'),
   maxEjectTime: row.duration('5m', '1ms', DAY, 'Longest time an endpoint is ejected.'),
-  statuses: row.list<number>(
-    'a list of statuses from 400 to 599',
-    row.isErrorStatus,
-    'Statuses of endpoints that count as failures.',
-  ),
+  statuses: row.errorStatuses('Statuses of endpoints that count as failures.'),
 } satisfies Record<keyof HealthOptions, z.ZodType>;
 
 const ALGORITHM_ALLOWED =
@@ -237,7 +229,7 @@ const BALANCER = {
   ),
   maxTargetSize: row.size('8KB', '64B', '1MB', 'Length of the request target; more is answered with 414.'),
   maxBodySize: row.optionalSize('Size of a request body; more is answered with 413.'),
-  trustedProxies: row.list<string>(
+  trustedProxies: row.list(
     "a list of addresses, CIDR ranges, 'loopback', 'linklocal' or 'uniquelocal'",
     row.isAddressRange,
     'Proxies whose X-Forwarded-* and X-Request-Id fields are believed.',
@@ -265,7 +257,7 @@ const SPAWN = {
     'How many workers run the app.',
     '-w, --workers <n|auto>',
   ),
-  args: row.list<string>('a list of texts', isText, 'Arguments of the app.', ''),
+  args: row.list('a list of texts', isText, 'Arguments of the app.', ''),
   cwd: row.text(
     'the path of a directory',
     anyText,
@@ -283,12 +275,7 @@ const SPAWN = {
       description: 'Variables added to the environment of the workers; they win over envFile.',
       flag: '',
     } satisfies RowMeta),
-  nodeArgs: row.list<string>(
-    'a list of texts',
-    isText,
-    'Arguments of node itself, before the app.',
-    '--node-args <args>',
-  ),
+  nodeArgs: row.list('a list of texts', isText, 'Arguments of node itself, before the app.', '--node-args <args>'),
   envFile: row.text(
     'the path of a file',
     anyText,

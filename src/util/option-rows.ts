@@ -4,7 +4,16 @@ import { parseDuration, type Duration } from './duration.js';
 import { parseSize, type Size } from './size.js';
 
 /** How the text of a flag or environment variable becomes a value. */
-export type OptionKind = 'duration' | 'size' | 'number' | 'boolean' | 'text' | 'list' | 'algorithm' | 'record';
+export type OptionKind =
+  | 'duration'
+  | 'size'
+  | 'number'
+  | 'boolean'
+  | 'text'
+  | 'list'
+  | 'numbers'
+  | 'algorithm'
+  | 'record';
 
 /** What `.meta()` of a row holds. */
 export interface RowMeta {
@@ -119,17 +128,22 @@ export function text(
     .meta({ kind: 'text', default: fallback, allowed, description, flag } satisfies RowMeta);
 }
 
-/** A list, empty by default, whose items all pass `test`. */
-export function list<T extends string | number>(
-  allowed: string,
-  test: (item: unknown) => boolean,
-  description: string,
-  flag?: Flag,
-) {
-  return check<readonly T[]>((value) => Array.isArray(value) && value.every(test), allowed)
+/** A list of texts, empty by default, which all pass `test`. */
+export function list(allowed: string, test: (item: unknown) => boolean, description: string, flag?: Flag) {
+  return check<readonly string[]>((value) => Array.isArray(value) && value.every(test), allowed)
     .transform((value) => [...value])
     .prefault([])
     .meta({ kind: 'list', default: '[]', allowed, description, flag } satisfies RowMeta);
+}
+
+/** A list of statuses of 4xx and 5xx, empty by default. */
+export function errorStatuses(description: string) {
+  const allowed = 'a list of statuses from 400 to 599';
+  const test = (item: unknown) => Number.isInteger(item) && within(item as number, 400, 599);
+  return check<readonly number[]>((value) => Array.isArray(value) && value.every(test), allowed)
+    .transform((value) => [...value])
+    .prefault([])
+    .meta({ kind: 'numbers', default: '[]', allowed, description } satisfies RowMeta);
 }
 
 const RANGE_NAMES = ['loopback', 'linklocal', 'uniquelocal'];
@@ -143,9 +157,6 @@ export function isAddressRange(item: unknown): boolean {
   if (version === 0 || rest.length > 0 || address.includes('%')) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
-
-/** A status of 4xx or 5xx that may be asked for in lists. */
-export const isErrorStatus = (item: unknown): boolean => Number.isInteger(item) && within(item as number, 400, 599);
 
 function within(value: number | undefined, min: number, max: number): boolean {
   return value !== undefined && value >= min && value <= max;

@@ -38,6 +38,7 @@ const ARGUMENTS: Record<OptionKind, string> = {
   boolean: '',
   text: ' <text>',
   list: ' <list>',
+  numbers: ' <n,…>',
   algorithm: ' <name>',
   record: ' <text>',
 };
