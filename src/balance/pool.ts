@@ -1,7 +1,16 @@
 import type { Algorithm, AlgorithmLike, Outcome, RequestView, Sources } from '../contracts/algorithm.js';
 import { resolveAlgorithm } from './algorithms/resolve.js';
 import { ROUND_ROBIN } from './algorithms/round-robin.js';
-import { DRAINING, EJECTED, type Endpoint, type EndpointState, GONE, MAINTENANCE, READY, STARTING } from './endpoint.js';
+import {
+  DRAINING,
+  EJECTED,
+  type Endpoint,
+  type EndpointState,
+  GONE,
+  MAINTENANCE,
+  READY,
+  STARTING,
+} from './endpoint.js';
 import { countOutcome, DEFAULT_HEALTH, mayEject, type PassiveHealthOptions, startEjection } from './health/passive.js';
 import { ramp, RAMP_STEPS } from './health/slow-start.js';
 
@@ -107,7 +116,7 @@ export class Pool {
 
   /** The value of a `Set-Cookie` field for the endpoint's answer, if the algorithm wants one. */
   replyCookie(endpoint: Endpoint, request: RequestView): string | undefined {
-    return this.#algorithm.onReply?.(endpoint, request);
+    return endpoint.stateCode === GONE ? undefined : this.#algorithm.onReply?.(endpoint, request);
   }
 
   // ---- the ledger
@@ -168,7 +177,9 @@ export class Pool {
     endpoint.consecutiveFailures = 0;
     endpoint.refused = false;
     // Slow only where others can bear the load meanwhile: not when the whole pool starts.
-    const others = this.#endpoints.some((other) => other !== endpoint && other.stateCode === READY && other.rampUntil === 0);
+    const others = this.#endpoints.some(
+      (other) => other !== endpoint && other.stateCode === READY && other.rampUntil === 0,
+    );
     endpoint.rampUntil = this.#slowStart > 0 && others ? now + this.#slowStart : 0;
     ramp(endpoint, this.#slowStart, this.#maxConcurrent, now);
     this.#move(endpoint, READY, reason);

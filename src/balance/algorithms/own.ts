@@ -72,4 +72,9 @@ export class OwnAlgorithm implements Algorithm {
   }
 }
 
+/** The same for an algorithm of the package that calls a function of the user's. */
+export function guarded(callsOwn: unknown, algorithm: Algorithm, report: ReportProblem): Algorithm {
+  return typeof callsOwn === 'function' ? new OwnAlgorithm(algorithm, report) : algorithm;
+}
+
 function ignore(): void {}

@@ -1,4 +1,11 @@
-import type { Algorithm, AlgorithmClass, AlgorithmFactory, AlgorithmLike, ReportProblem, Sources } from '../../contracts/algorithm.js';
+import type {
+  Algorithm,
+  AlgorithmClass,
+  AlgorithmFactory,
+  AlgorithmLike,
+  ReportProblem,
+  Sources,
+} from '../../contracts/algorithm.js';
 import { OwnAlgorithm } from './own.js';
 
 /** What the option `algorithm` may be, as an algorithm that never throws. */
@@ -7,13 +14,6 @@ export function resolveAlgorithm(like: AlgorithmLike, sources: Sources, report: 
   if (isClass(like)) return new OwnAlgorithm(new like(sources), report);
   if (typeof like === 'function') return new OwnAlgorithm({ name: like.name || 'own', pick: like }, report);
   return new OwnAlgorithm(like, report);
-}
-
-/** For the check of options. */
-export function isAlgorithmLike(value: unknown): value is AlgorithmLike {
-  if (typeof value === 'function') return true;
-  if (typeof value !== 'object' || value === null) return false;
-  return isFactory(value as AlgorithmLike) || typeof (value as Algorithm).pick === 'function';
 }
 
 function isFactory(like: AlgorithmLike): like is AlgorithmFactory {

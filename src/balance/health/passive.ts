@@ -43,7 +43,8 @@ export function mayEject(endpoint: Endpoint, endpoints: readonly Endpoint[]): bo
 /** Counts the ejection and returns how many milliseconds it lasts. A row ends when an endpoint has lasted as long as it was ejected. */
 export function startEjection(endpoint: Endpoint, options: PassiveHealthOptions, now: number): number {
   const lasted = now - endpoint.readySince;
-  endpoint.ejections = endpoint.ejections > 0 && lasted < ejectionTime(endpoint.ejections, options) ? endpoint.ejections + 1 : 1;
+  endpoint.ejections =
+    endpoint.ejections > 0 && lasted < ejectionTime(endpoint.ejections, options) ? endpoint.ejections + 1 : 1;
   const time = ejectionTime(endpoint.ejections, options);
   endpoint.consecutiveFailures = 0;
   endpoint.ejectedUntil = now + time;
@@ -53,4 +54,3 @@ export function startEjection(endpoint: Endpoint, options: PassiveHealthOptions,
 function ejectionTime(ejections: number, options: PassiveHealthOptions): number {
   return Math.min(options.ejectTime * ejections, options.maxEjectTime);
 }
-
