@@ -1,0 +1,341 @@
+import type { Outcome } from '../contracts/algorithm.js';
+import type { Endpoint } from '../balance/endpoint.js';
+import type { Admission, Waiter } from '../balance/limits/admission.js';
+import type { RetryBudget } from '../balance/limits/retry-budget.js';
+import type { Pool } from '../balance/pool.js';
+import { MultiserverError } from '../errors.js';
+import { BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Exchange, type Head, type Reply, type RequestSink } from '../exchange.js';
+import type { ClientConnection, ResponseHandler } from '../http1/client-connection.js';
+import { F_CONTENT_TYPE, F_IDEMPOTENCY_KEY, F_RETRY_AFTER, F_SET_COOKIE } from '../http1/fields.js';
+import { type ForwardSettings, writeRequestHead } from './forward-headers.js';
+
+/** What the exchanges of a pool share. */
+export interface ForwardingContext extends ForwardSettings {
+  readonly pool: Pool;
+  readonly admission: Admission;
+  readonly budget: RetryBudget;
+  /** ms from the request's end to the head of its answer. */
+  readonly timeout: number;
+  readonly maxRetries: number;
+  readonly retryStatuses: readonly number[];
+  readonly retryIdempotencyKey: boolean;
+  /** Octets of a request body that are kept so that it can be sent again. */
+  readonly maxReplay: number;
+  now(): number;
+  random(): number;
+  acquire(endpoint: Endpoint, handler: ResponseHandler): ClientConnection;
+  /** No answer could be had: a fallback, or an error answer. */
+  onFailed(exchange: Exchange, reply: Reply, error: MultiserverError): void;
+}
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+const outcome: { -readonly [K in keyof Outcome]: Outcome[K] } = {
+  status: 0,
+  firstByte: -1,
+  failed: false,
+  longLived: false,
+  retryAfter: -1,
+};
+
+/**
+ * One exchange on its way through the phases admit → choose → send → receive → reply, with its attempts.
+ *
+ *     waiting for a place ──► attempt ──► answer's head ──► body ──► ended
+ *                               ▲  │ failed, nothing answered
+ *                               └──┘ the next candidate
+ */
+export class Forwarding implements RequestSink, ResponseHandler, Waiter {
+  queuedIn: Admission | null = null;
+  queueNext: Waiter | null = null;
+  queuePrevious: Waiter | null = null;
+  queueDeadline = 0;
+  readonly #context: ForwardingContext;
+  readonly #exchange: Exchange;
+  readonly #reply: Reply;
+  #endpoint: Endpoint | null = null;
+  #connection: ClientConnection | null = null;
+  #reused = false;
+  #tried: Endpoint[] | null = null;
+  #attempts = 0;
+  #retrying = false;
+  #timer: NodeJS.Timeout | null = null;
+  #admitted = false;
+  #ended = false;
+  #sentAt = 0;
+  #firstByte = -1;
+  #status = 0;
+  #retryAfter = -1;
+  #longLived = false;
+  /** By when the answer's head must be there; unknown while the request is not whole. */
+  #deadline = Infinity;
+  #hasBody = false;
+  /** The client's body flows to us. */
+  #receiving = false;
+  #received = true;
+  #trailers: Head | null = null;
+  /** The body so far, to be sent again; null: too large for that. */
+  #kept: Buffer[] | null = null;
+  #keptSize = 0;
+
+  constructor(context: ForwardingContext, exchange: Exchange, reply: Reply) {
+    this.#context = context;
+    this.#exchange = exchange;
+    this.#reply = reply;
+  }
+
+  start(): void {
+    const { admission, now, timeout } = this.#context;
+    const exchange = this.#exchange;
+    this.#hasBody = exchange.body !== BODY_NONE && !(exchange.body === BODY_LENGTH && exchange.length === 0);
+    if (this.#hasBody) {
+      this.#received = false;
+      this.#kept = [];
+    } else this.#deadline = now() + timeout;
+    exchange.watch(this);
+    if (admission.tryEnter()) this.onAdmitted();
+    else if (!admission.enqueue(this)) this.#giveUp(new MultiserverError('MS_QUEUE_FULL'));
+  }
+
+  // ---- admit
+
+  onAdmitted(): void {
+    this.#admitted = true;
+    this.#attempt();
+  }
+
+  onQueueTimeout(): void {
+    this.#giveUp(new MultiserverError('MS_QUEUE_TIMEOUT'));
+  }
+
+  // ---- choose and send
+
+  #attempt(error: MultiserverError | null = null): void {
+    const { pool, now } = this.#context;
+    if (now() >= this.#deadline) return this.#giveUp(new MultiserverError('MS_TIMEOUT'));
+    let endpoint = pool.pick(this.#exchange, this.#tried);
+    // Better the one that failed than none.
+    if (endpoint === undefined && this.#tried !== null) endpoint = pool.pick(this.#exchange, null);
+    if (endpoint === undefined) return this.#giveUp(error ?? new MultiserverError('MS_NO_ENDPOINT'));
+    this.#attempts++;
+    this.#endpoint = endpoint;
+    this.#sentAt = now();
+    this.#firstByte = -1;
+    pool.begin(endpoint);
+    const connection = this.#context.acquire(endpoint, this);
+    this.#connection = connection;
+    this.#reused = connection.requests > 0;
+    if (connection.connected) this.onConnected();
+  }
+
+  onConnected(): void {
+    const connection = this.#connection!;
+    const exchange = this.#exchange;
+    const endpoint = this.#endpoint!;
+    connection.begin(writeRequestHead(exchange, endpoint, this.#context), exchange.method, exchange.body, exchange.upgrade);
+    if (!this.#hasBody) {
+      connection.sendEnd(null, this.#deadline);
+      return;
+    }
+    if (exchange.expectsContinue) connection.expectAnswer(Infinity);
+    if (this.#keptSize > 0) for (const piece of this.#kept!) connection.sendData(piece);
+    if (this.#received) {
+      connection.sendEnd(this.#trailers, this.#deadline);
+      return;
+    }
+    if (this.#receiving) exchange.resume();
+    else {
+      this.#receiving = true;
+      exchange.receive(this);
+    }
+    if (this.#connection === connection) connection.flush();
+  }
+
+  onRequestData(chunk: Buffer): boolean {
+    const connection = this.#connection;
+    if (this.#longLived) return connection === null || connection.sendData(chunk);
+    if (this.#kept !== null) {
+      if (this.#keptSize + chunk.length > this.#context.maxReplay && connection?.connected) this.#kept = null;
+      else this.#kept.push(Buffer.from(chunk));
+      this.#keptSize += chunk.length;
+    }
+    if (connection === null || !connection.connected) return false;
+    return connection.sendData(chunk);
+  }
+
+  onRequestEnd(trailers: Head | null): void {
+    this.#received = true;
+    this.#trailers = trailers;
+    if (!this.#longLived) this.#deadline = this.#context.now() + this.#context.timeout;
+    if (this.#connection?.connected) this.#connection.sendEnd(trailers, this.#deadline);
+  }
+
+  onRequestDrain(): void {
+    this.#exchange.resume();
+  }
+
+  // ---- receive and reply
+
+  onInterim(status: number, head: Head): void {
+    this.#reply.sendInterim(status, head);
+  }
+
+  onResponseHead(status: number, reason: string, head: Head, body: number, length: number): void {
+    const { pool, now, retryStatuses } = this.#context;
+    const exchange = this.#exchange;
+    const endpoint = this.#endpoint!;
+    this.#status = status;
+    this.#firstByte = now() - this.#sentAt;
+    const { pairs, kinds } = head;
+    let eventStream = false;
+    for (let i = 0; i < kinds.length; i++) {
+      if (kinds[i] === F_CONTENT_TYPE) eventStream = /^text\/event-stream\b/i.test(pairs[2 * i + 1]!);
+      else if (kinds[i] === F_RETRY_AFTER) this.#retryAfter = secondsOf(pairs[2 * i + 1]!);
+    }
+    if (retryStatuses.length > 0 && retryStatuses.includes(status) && SAFE.has(exchange.method) && this.#mayRetry(true)) {
+      this.#connection!.abort();
+      this.#settle(false);
+      this.#retry(null);
+      return;
+    }
+    const cookie = pool.replyCookie(endpoint, exchange);
+    if (cookie !== undefined) {
+      pairs.push('Set-Cookie', cookie);
+      kinds.push(F_SET_COOKIE);
+    }
+    if (eventStream || body === BODY_TUNNEL) this.#becomeLongLived(endpoint, eventStream);
+    this.#reply.sendHead(status, reason, head, body, length);
+    if (body === BODY_TUNNEL && !this.#ended) exchange.receive(this);
+  }
+
+  /** It may stay for hours: it does not hold the place of a request, and silence is no fault. */
+  #becomeLongLived(endpoint: Endpoint, eventStream: boolean): void {
+    this.#longLived = true;
+    this.#context.pool.becomeLongLived(endpoint);
+    if (eventStream) this.#connection!.allowSilence();
+    this.#leave();
+  }
+
+  onResponseData(chunk: Buffer): boolean {
+    return this.#reply.sendData(chunk);
+  }
+
+  onResponseFlush(): void {
+    this.#reply.flush();
+  }
+
+  onReplyDrain(): void {
+    this.#connection?.resume();
+  }
+
+  onResponseEnd(trailers: Head | null): void {
+    this.#settle(false);
+    this.#end();
+    this.#reply.sendEnd(trailers);
+  }
+
+  // ---- failure
+
+  onResponseError(error: MultiserverError): void {
+    const { code } = error;
+    const connection = this.#connection!;
+    const refused = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED' || isMissing(error);
+    const unsent = code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
+    const closed = code === 'MS_ENDPOINT_CLOSED' || code === 'MS_ENDPOINT_RESET';
+    const again =
+      this.#status === 0 &&
+      (unsent || (closed && !connection.answered && this.#isRepeatable(connection))) &&
+      this.#mayRetry(false);
+    // An idle connection that the endpoint closed is nobody's fault.
+    this.#settle(!(closed && this.#reused && !connection.answered), refused);
+    if (again) this.#retry(error);
+    else if (this.#status !== 0) {
+      this.#end();
+      this.#reply.fail(error);
+    } else this.#giveUp(error);
+  }
+
+  /** Whether sending the request once more can do no harm, after the endpoint may have seen it. */
+  #isRepeatable(connection: ClientConnection): boolean {
+    const { method } = this.#exchange;
+    if (!connection.sent) return true;
+    if (this.#reused ? IDEMPOTENT.has(method) : SAFE.has(method)) return true;
+    return this.#context.retryIdempotencyKey && this.#exchange.head.kinds.includes(F_IDEMPOTENCY_KEY);
+  }
+
+  #mayRetry(answered: boolean): boolean {
+    const { maxRetries, budget, admission, now } = this.#context;
+    if (this.#attempts > maxRetries || now() >= this.#deadline) return false;
+    if (this.#hasBody && this.#kept === null) return false;
+    if (answered && this.#hasBody && !this.#received) return false;
+    if (this.#retrying) return true;
+    this.#retrying = budget.tryBegin(admission.active);
+    return this.#retrying;
+  }
+
+  #retry(error: MultiserverError | null): void {
+    const { budget, random } = this.#context;
+    (this.#tried ??= []).push(this.#endpoint!);
+    this.#connection = null;
+    this.#status = 0;
+    const delay = this.#attempts === 1 ? 0 : budget.delay(this.#attempts - 1, random());
+    if (delay < 1) this.#attempt(error);
+    else {
+      this.#timer = setTimeout(() => {
+        this.#timer = null;
+        this.#attempt(error);
+      }, delay);
+    }
+  }
+
+  onClientGone(): void {
+    if (this.#ended) return;
+    this.queuedIn?.cancel(this);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#connection !== null) {
+      this.#connection.abort();
+      this.#settle(false);
+    }
+    this.#end();
+  }
+
+  /** The attempt in progress has ended. */
+  #settle(failed: boolean, refused = false): void {
+    outcome.status = this.#status;
+    outcome.firstByte = this.#firstByte;
+    if (this.#firstByte < 0) outcome.waited = this.#context.now() - this.#sentAt;
+    outcome.failed = failed;
+    outcome.longLived = this.#longLived;
+    outcome.retryAfter = this.#retryAfter;
+    this.#connection = null;
+    this.#context.pool.finish(this.#endpoint!, outcome, refused);
+  }
+
+  #leave(): void {
+    if (!this.#admitted) return;
+    this.#admitted = false;
+    this.#context.admission.leave();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#kept = null;
+    if (this.#retrying) this.#context.budget.end();
+    this.#leave();
+  }
+
+  #giveUp(error: MultiserverError): void {
+    this.#end();
+    this.#context.onFailed(this.#exchange, this.#reply, error);
+  }
+}
+
+/** The private socket of an own worker that died is not there any more. */
+function isMissing(error: MultiserverError): boolean {
+  return (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+}
+
+function secondsOf(retryAfter: string): number {
+  return /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : -1;
+}
