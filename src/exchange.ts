@@ -110,7 +110,9 @@ export abstract class Exchange implements Reply, RequestView {
     this.startedAt = startedAt;
   }
 
-  /** Begins to take the body; `sink` hears of everything from now on. May be called again, before the body has begun, by a retry. */
+  /** `sink` hears of the client from now on (gone, drained), but takes no body yet. */
+  abstract watch(sink: RequestSink): void;
+  /** `sink` takes the body from now on, and hears of the client. May be called again by a retry. */
   abstract receive(sink: RequestSink): void;
   /** Goes on with the body after `onRequestData` returned false. */
   abstract resume(): void;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.js';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL } from '../exchange.js';
-import { F_CONNECTION, F_CONTENT_LENGTH, F_TRANSFER_ENCODING, F_UPGRADE } from './fields.js';
+import { F_CONNECTION, F_CONTENT_LENGTH, F_KEEP_ALIVE, F_TRANSFER_ENCODING, F_UPGRADE } from './fields.js';
 
 /**
  * The one place that decides how long a body is and what becomes of the connection (RFC 9112 §6.3, §9.3; RFC 9110 §7.6.1, §7.8), for
@@ -16,6 +16,8 @@ export class Framing {
   websocket = false;
   /** Lower-case names in Connection that are not to be passed on; null: none. */
   listed: string[] | null = null;
+  /** ms of the message's `Keep-Alive: timeout=…`; Infinity: none. */
+  keepAliveTimeout = Infinity;
   error: ErrorCode | '' = '';
 }
 
@@ -113,6 +115,7 @@ function readFields(out: Framing, pairs: string[], kinds: number[], minor: numbe
   out.listed = null;
   out.error = '';
   out.keepAlive = minor === 1;
+  out.keepAliveTimeout = Infinity;
   let coded = false;
   let upgrade = false;
   let websocket = false;
@@ -134,6 +137,11 @@ function readFields(out: Framing, pairs: string[], kinds: number[], minor: numbe
         if (readConnection(out, pairs[2 * i + 1]!)) upgrade = true;
         if (minor === 0) keepAlive10 ||= listElements(pairs[2 * i + 1]!).some((o) => o.toLowerCase() === 'keep-alive');
         break;
+      case F_KEEP_ALIVE: {
+        const seconds = /(?:^|[ ,])timeout=(\d{1,6})/i.exec(pairs[2 * i + 1]!);
+        if (seconds !== null) out.keepAliveTimeout = Number(seconds[1]) * 1000;
+        break;
+      }
       case F_UPGRADE:
         websocket ||= listElements(pairs[2 * i + 1]!).some((p) => p.toLowerCase() === 'websocket');
         break;

@@ -1,0 +1,425 @@
+import { connect, type Socket } from 'node:net';
+import { MultiserverError } from '../errors.js';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Head } from '../exchange.js';
+import { writeParts } from '../util/outlet.js';
+import { ChunkedDecoder } from './chunked.js';
+import { Framing, frameResponse } from './framing.js';
+import { FAILED, type HeadLimits, HeadParser, NEED_MORE, RESPONSE, TRAILERS } from './head-parser.js';
+import { chunkLine, writeLastChunk } from './writer.js';
+
+/** Hears of one request sent over a {@link ClientConnection}. After `onResponseEnd` or `onResponseError` nothing more is called. */
+export interface ResponseHandler {
+  /** The connection is there; not called when it was there already. */
+  onConnected(): void;
+  onInterim(status: number, head: Head): void;
+  onResponseHead(status: number, reason: string, head: Head, body: number, length: number): void;
+  /** A piece of the body, valid only during the call. False: pause until {@link ClientConnection.resume}. */
+  onResponseData(chunk: Buffer): boolean;
+  onResponseEnd(trailers: Head | null): void;
+  /** Nothing more is at hand for now. */
+  onResponseFlush(): void;
+  onResponseError(error: MultiserverError): void;
+  onRequestDrain(): void;
+}
+
+/** What a connection to an endpoint needs to know; times in ms. */
+export interface ClientSettings extends HeadLimits {
+  readonly connectTimeout: number;
+  readonly responseTimeout: number;
+  readonly responseIdleTimeout: number;
+  readonly tunnelIdleTimeout: number;
+  now(): number;
+  /** May be used for another request. */
+  onIdle(connection: ClientConnection): void;
+  onClose(connection: ClientConnection): void;
+}
+
+export interface ConnectTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+const CONNECTING = 0;
+const IDLE = 1;
+/** The response's head is awaited. */
+const AWAITING = 2;
+const IN_BODY = 3;
+const IN_CHUNKS = 4;
+const IN_TRAILERS = 5;
+const IN_TUNNEL = 6;
+const CLOSED = 7;
+
+/** How long a tunnel stays half open. */
+const AFTER_TUNNEL_MS = 10_000;
+
+/** Octets that may wait for an endpoint before the client is asked to stop. */
+const REQUEST_BUFFER = 64 * 1024;
+
+/** All connections read into one buffer: what arrives is copied or written on before the next read. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** One connection to an endpoint: one request after the other; whatever is not plainly the answer throws it away (RFC 9112 §9). */
+export class ClientConnection {
+  readonly socket: Socket;
+  /** Requests sent over it. */
+  requests = 0;
+  /** An octet of the answer in progress has come. */
+  answered = false;
+  /** ms that the endpoint says it keeps an idle connection; Infinity: it says nothing. */
+  keepAliveTimeout = Infinity;
+  /** Since when it is idle, on the balancer's clock. */
+  idleSince = 0;
+  readonly #settings: ClientSettings;
+  readonly #parser: HeadParser;
+  readonly #framing = new Framing();
+  #chunks: ChunkedDecoder | null = null;
+  #trailers: HeadParser | null = null;
+  #handler: ResponseHandler | null = null;
+  #state = CONNECTING;
+  #method = '';
+  #upgrade = false;
+  #held = '';
+  #requestBody = BODY_NONE;
+  #requestDone = false;
+  #left = 0;
+  #reusable = false;
+  #paused = false;
+  #blocked = false;
+  #deadline: number;
+  #idleTimeout = 0;
+
+  constructor(target: ConnectTarget, settings: ClientSettings, handler: ResponseHandler) {
+    this.#settings = settings;
+    this.#parser = new HeadParser(RESPONSE, settings);
+    this.#handler = handler;
+    this.#deadline = settings.now() + settings.connectTimeout;
+    const onread = { buffer: READ_BUFFER, callback: (size: number, buf: Uint8Array) => this.#onRead(size, buf as Buffer) };
+    const { host, port, path } = target;
+    const socket = path === '' ? connect({ host, port, noDelay: true, onread }) : connect({ path, onread });
+    this.socket = socket;
+    socket.on('connect', () => this.#onConnect());
+    socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => this.#onDrain());
+    socket.on('timeout', () => this.#onStalled());
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
+    socket.on('close', () => this.#onClose());
+  }
+
+  get connected(): boolean {
+    return this.#state !== CONNECTING;
+  }
+
+  get idle(): boolean {
+    return this.#state === IDLE;
+  }
+
+  /** Takes an idle connection for `handler`. */
+  assign(handler: ResponseHandler): void {
+    this.#handler = handler;
+  }
+
+  // ---- the request
+
+  /** Begins a request; the head leaves with what follows in the same turn, or by {@link flush}. */
+  begin(head: string, method: string, body: number, upgrade: boolean): void {
+    this.requests++;
+    this.answered = false;
+    this.#held = head;
+    this.#method = method;
+    this.#requestBody = body;
+    this.#upgrade = upgrade;
+    this.#requestDone = false;
+    this.#state = AWAITING;
+    this.#deadline = Infinity;
+  }
+
+  /** Whether anything of the request in progress has been written. */
+  get sent(): boolean {
+    return this.#held === '' && this.#state !== CONNECTING;
+  }
+
+  flush(): void {
+    if (this.#held === '') return;
+    const text = this.#held;
+    this.#held = '';
+    this.socket.write(text, 'latin1');
+  }
+
+  /** False: stop until {@link ResponseHandler.onRequestDrain}. */
+  sendData(chunk: Buffer): boolean {
+    const held = this.#held;
+    this.#held = '';
+    const chunked = this.#requestBody === BODY_CHUNKED;
+    const before = chunked ? held + chunkLine(chunk.length) : held;
+    const room = writeParts(this.socket, before, chunk, chunked ? '\r\n' : '', REQUEST_BUFFER);
+    if (!room && !this.#blocked) {
+      this.#blocked = true;
+      this.socket.setTimeout(this.#settings.responseTimeout);
+    }
+    return room;
+  }
+
+  /** The whole request has been handed over; see {@link expectAnswer}. */
+  sendEnd(trailers: Head | null, deadline: number): void {
+    if (this.#state === IN_TUNNEL) {
+      this.socket.end();
+      // The client has said its last; the endpoint gets a moment for its own.
+      this.#idleTimeout = Math.min(this.#idleTimeout, AFTER_TUNNEL_MS);
+      this.#touch();
+      return;
+    }
+    if (this.#requestBody === BODY_CHUNKED) this.#held += writeLastChunk(trailers);
+    this.flush();
+    this.#requestDone = true;
+    this.expectAnswer(deadline);
+  }
+
+  /** The answer's head must be there within `responseTimeout` from now, and by `deadline` on the balancer's clock. */
+  expectAnswer(deadline: number): void {
+    if (this.#state === AWAITING) {
+      this.#deadline = Math.min(deadline, this.#settings.now() + this.#settings.responseTimeout);
+    }
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#touch();
+    this.socket.resume();
+  }
+
+  /** Gives the request up; the handler hears nothing more. */
+  abort(): void {
+    this.#handler = null;
+    this.#state = CLOSED;
+    this.socket.destroy();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  // ---- the answer
+
+  #onRead(size: number, buf: Buffer): boolean {
+    if (this.#state === IDLE || this.#state === CLOSED) {
+      // Nobody asked (RFC 9112 §9.2): whatever it is, it is no answer.
+      this.socket.destroy();
+      return false;
+    }
+    this.answered = true;
+    this.#take(buf, 0, size);
+    if (this.#handler !== null) this.#handler.onResponseFlush();
+    return !this.#paused;
+  }
+
+  #touch(): void {
+    if (this.#state >= IN_BODY && this.#state !== CLOSED) this.#deadline = this.#settings.now() + this.#idleTimeout;
+  }
+
+  #take(buf: Buffer, p: number, end: number): void {
+    if (this.#state !== AWAITING) this.#touch();
+    while (p < end) {
+      switch (this.#state) {
+        case AWAITING:
+          p = this.#takeHead(buf, p, end);
+          break;
+        case IN_BODY: {
+          const to = Math.min(end, p + this.#left);
+          this.#left -= to - p;
+          this.#data(buf.subarray(p, to));
+          p = to;
+          if (this.#left === 0) this.#ended(null, p < end);
+          break;
+        }
+        case IN_CHUNKS: {
+          const chunks = this.#chunks!;
+          p = chunks.decode(buf, p, end);
+          if (chunks.dataEnd > chunks.dataStart) this.#data(buf.subarray(chunks.dataStart, chunks.dataEnd));
+          if (chunks.failed) return this.#fail('MS_BAD_RESPONSE', 'The endpoint sent an invalid chunk.');
+          if (chunks.done && this.#state === IN_CHUNKS) {
+            (this.#trailers ??= new HeadParser(TRAILERS, this.#settings)).reset();
+            this.#state = IN_TRAILERS;
+          }
+          break;
+        }
+        case IN_TRAILERS: {
+          const trailers = this.#trailers!;
+          p = trailers.parse(buf, p, end);
+          if (p === NEED_MORE) return;
+          if (p === FAILED) return this.#fail('MS_BAD_RESPONSE', 'The endpoint sent an invalid trailer section.');
+          this.#ended(trailers.pairs.length === 0 ? null : trailers.head(null), p < end);
+          break;
+        }
+        case IN_TUNNEL:
+          this.#data(buf.subarray(p, end));
+          return;
+        default:
+          // Octets after the answer: nobody's.
+          this.socket.destroy();
+          return;
+      }
+    }
+  }
+
+  #data(piece: Buffer): void {
+    const handler = this.#handler;
+    if (handler === null || piece.length === 0 || handler.onResponseData(piece)) return;
+    this.#paused = true;
+    this.#deadline = Infinity;
+    this.socket.pause();
+  }
+
+  #takeHead(buf: Buffer, p: number, end: number): number {
+    const parser = this.#parser;
+    const position = parser.parse(buf, p, end);
+    if (position === NEED_MORE) return end;
+    if (position === FAILED) {
+      this.#fail('MS_BAD_RESPONSE', 'The endpoint sent a head that is not valid HTTP/1.1.');
+      return end;
+    }
+    parser.reset();
+    const { status, pairs, kinds } = parser;
+    const framing = this.#framing;
+    frameResponse(framing, pairs, kinds, parser.minor, status, this.#method, this.#upgrade);
+    if (framing.error !== '' || status < 100 || status > 599) {
+      this.#fail('MS_BAD_RESPONSE', `The endpoint's answer (status ${status}) has an invalid status, length or upgrade.`);
+      return end;
+    }
+    const head = parser.head(framing.listed);
+    const handler = this.#handler!;
+    if (status < 200 && status !== 101) {
+      handler.onInterim(status, head);
+      return position;
+    }
+    this.#reusable = framing.keepAlive;
+    this.keepAliveTimeout = framing.keepAliveTimeout;
+    this.#idleTimeout = this.#settings.responseIdleTimeout;
+    this.#left = framing.body === BODY_LENGTH ? framing.length : Infinity;
+    const { body } = framing;
+    switch (body) {
+      case BODY_CHUNKED:
+        (this.#chunks ??= new ChunkedDecoder()).reset();
+        this.#state = IN_CHUNKS;
+        break;
+      case BODY_TUNNEL:
+        this.#idleTimeout = this.#settings.tunnelIdleTimeout;
+        this.#state = IN_TUNNEL;
+        break;
+      case BODY_NONE:
+        this.#left = 0;
+        this.#state = IN_BODY;
+        break;
+      default:
+        this.#state = IN_BODY;
+    }
+    this.#touch();
+    handler.onResponseHead(status, parser.reason, head, body, framing.length);
+    if (this.#left === 0 && this.#state === IN_BODY) this.#ended(null, position < end);
+    return position;
+  }
+
+  /** Event streams and the like may be silent for longer. */
+  allowSilence(): void {
+    this.#idleTimeout = this.#settings.tunnelIdleTimeout;
+    this.#touch();
+  }
+
+  #ended(trailers: Head | null, surplus: boolean): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    // Only a connection on which both messages are whole and nothing else came can carry another request.
+    const reusable = this.#reusable && this.#requestDone && !surplus && !this.#blocked;
+    this.#state = reusable ? IDLE : CLOSED;
+    this.#deadline = Infinity;
+    if (this.#paused) {
+      this.#paused = false;
+      this.socket.resume();
+    }
+    if (reusable) this.#settings.onIdle(this);
+    else this.socket.destroy();
+    handler?.onResponseEnd(trailers);
+  }
+
+  #fail(code: MultiserverError['code'], message?: string, cause?: unknown): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    this.#state = CLOSED;
+    this.socket.destroy();
+    handler?.onResponseError(new MultiserverError(code, message, cause === undefined ? undefined : { cause }));
+  }
+
+  // ---- events and time
+
+  #onConnect(): void {
+    if (this.#state !== CONNECTING) return;
+    this.#state = IDLE;
+    this.#deadline = Infinity;
+    this.#handler?.onConnected();
+  }
+
+  #onDrain(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.socket.setTimeout(0);
+    this.#handler?.onRequestDrain();
+  }
+
+  #onStalled(): void {
+    if (this.#blocked && this.#handler !== null) {
+      this.#fail('MS_RESPONSE_TIMEOUT', 'The endpoint took nothing of the request body for too long.');
+    }
+  }
+
+  /** The endpoint closed its side in an orderly way. */
+  #onEnd(): void {
+    switch (this.#state) {
+      case IDLE:
+        this.socket.destroy();
+        break;
+      case AWAITING:
+        this.#fail('MS_ENDPOINT_CLOSED');
+        break;
+      case IN_BODY:
+        if (this.#left === Infinity) this.#ended(null, false);
+        else this.#fail('MS_RESPONSE_CUT');
+        break;
+      case IN_TUNNEL:
+        this.#handler?.onResponseEnd(null);
+        break;
+      case CLOSED:
+        break;
+      default:
+        this.#fail('MS_RESPONSE_CUT');
+    }
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    if (this.#handler === null) return;
+    const where = describe(error);
+    if (this.#state === CONNECTING) this.#fail('MS_CONNECT_FAILED', `The endpoint could not be reached${where}.`, error);
+    else if (this.#state === AWAITING) this.#fail('MS_ENDPOINT_RESET', `The connection to the endpoint broke${where}.`, error);
+    else this.#fail('MS_RESPONSE_CUT', `The endpoint's answer was cut${where}.`, error);
+  }
+
+  #onClose(): void {
+    if (this.#handler !== null) {
+      if (this.#state === CONNECTING) this.#fail('MS_CONNECT_FAILED');
+      else this.#fail(this.#state === AWAITING ? 'MS_ENDPOINT_CLOSED' : 'MS_RESPONSE_CUT');
+    }
+    this.#state = CLOSED;
+    this.#settings.onClose(this);
+  }
+
+  tick(now: number): void {
+    if (now < this.#deadline) return;
+    if (this.#state === CONNECTING) this.#fail('MS_CONNECT_TIMEOUT');
+    else if (this.#state === AWAITING) this.#fail('MS_RESPONSE_TIMEOUT');
+    else if (this.#state !== IDLE && this.#state !== CLOSED) this.#fail('MS_RESPONSE_STALLED');
+  }
+}
+
+function describe(error: NodeJS.ErrnoException): string {
+  return error.code === undefined ? '' : ` (${error.code})`;
+}

@@ -1,0 +1,498 @@
+import type { Socket } from 'node:net';
+import { type ErrorCode, MultiserverError } from '../errors.js';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type ClientInfo } from '../exchange.js';
+import { ChunkedDecoder } from './chunked.js';
+import { Framing } from './framing.js';
+import { FAILED, type HeadLimits, HeadParser, NEED_MORE, REQUEST, TRAILERS } from './head-parser.js';
+import { readRequestHead } from './request-head.js';
+import { ServerExchange } from './server-exchange.js';
+
+/** What an HTTP/1.x front needs to know; times in ms. */
+export interface ServerSettings extends HeadLimits {
+  readonly headTimeout: number;
+  readonly bodyIdleTimeout: number;
+  /** Octets a second that a request body must bring on average after `bodyRateGrace`, until the answer begins. */
+  readonly minBodyRate: number;
+  readonly bodyRateGrace: number;
+  readonly writeTimeout: number;
+  readonly keepAliveTimeout: number;
+  readonly maxRequestsPerConnection: number;
+  readonly maxBodySize: number;
+  now(): number;
+  /** A request has come; its body may follow. */
+  onExchange(exchange: ServerExchange): void;
+  /** The request is refused, or the exchange has failed before its answer: answer it. */
+  onRefused(exchange: ServerExchange, error: MultiserverError): void;
+  /** The answer has left, or the client is gone. */
+  onExchangeEnd(exchange: ServerExchange): void;
+  onClose(connection: ServerConnection): void;
+}
+
+// What the next octets are.
+const IN_HEAD = 0;
+const IN_LENGTH = 1;
+const IN_CHUNKS = 2;
+const IN_TRAILERS = 3;
+/** The next request, which waits until this one is answered. */
+const IN_WAIT = 4;
+const IN_TUNNEL = 5;
+/** Nothing: read only so that the close can be seen, and thrown away. */
+const IN_NOTHING = 6;
+
+/** Octets of body or of further requests kept while nobody takes them. */
+const BACKLOG = 64 * 1024;
+/** How long and how much is still read after the last answer, so that a reset does not destroy it on its way (RFC 9112 §9.6). */
+const LINGER_MS = 2000;
+const LINGER_BYTES = 1024 * 1024;
+/** A client that closed its side while its answer is not moving gets this long before it counts as gone. */
+const HALF_CLOSED_MS = 400;
+
+/** One client connection: bytes to exchanges, one after the other, with the limits and time-outs of `spec` (RFC 9112 §9). */
+export class ServerConnection {
+  readonly socket: Socket;
+  readonly client: ClientInfo;
+  exchange: ServerExchange | null = null;
+  /** Closes after the answer in progress. */
+  closing = false;
+  readonly #settings: ServerSettings;
+  readonly #parser: HeadParser;
+  readonly #framing = new Framing();
+  #chunks: ChunkedDecoder | null = null;
+  #trailers: HeadParser | null = null;
+  #input = IN_HEAD;
+  #left = 0;
+  #backlog: Buffer | null = null;
+  #paused = false;
+  #bodyPaused = false;
+  #running = false;
+  #requests = 0;
+  #deadline: number;
+  #bodyFrom = 0;
+  #bodyBytes = 0;
+  #pausedAt = 0;
+  #awaitsContinue = false;
+  #blocked = false;
+  #halfClosed = 0;
+  #seenSent = 0;
+  #lingered = 0;
+  #closed = false;
+
+  constructor(socket: Socket, client: ClientInfo, settings: ServerSettings) {
+    this.socket = socket;
+    this.client = client;
+    this.#settings = settings;
+    this.#parser = new HeadParser(REQUEST, settings);
+    this.#deadline = settings.now() + settings.keepAliveTimeout;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => this.#onData(chunk));
+    socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => this.#onDrain());
+    socket.on('timeout', () => this.#onStalled());
+    socket.on('error', () => {});
+    socket.on('close', () => this.#onClose());
+  }
+
+  /** Neither an exchange nor a part of one. */
+  get idle(): boolean {
+    return this.exchange === null && !this.#parser.begun;
+  }
+
+  // ---- what arrives
+
+  #onData(chunk: Buffer): void {
+    if (this.#input === IN_NOTHING) {
+      this.#lingered += chunk.length;
+      if (this.#lingered > LINGER_BYTES) this.socket.destroy();
+      return;
+    }
+    if (this.#backlog !== null) {
+      this.#stash(chunk, 0, chunk.length);
+      return;
+    }
+    this.#take(chunk, 0, chunk.length);
+  }
+
+  /** Takes octets as far as they can be taken now; the rest waits in the backlog. */
+  #take(buf: Buffer, p: number, end: number): void {
+    this.#running = true;
+    while (p < end) {
+      const input = this.#input;
+      if (input === IN_HEAD) {
+        if (this.#blocked) break;
+        p = this.#takeHead(buf, p, end);
+      } else if (input === IN_LENGTH || input === IN_CHUNKS || input === IN_TRAILERS) {
+        if (this.#bodyPaused || !this.exchange!.flowing) break;
+        p = this.#takeBody(buf, p, end);
+      } else if (input === IN_TUNNEL) {
+        if (this.#bodyPaused || !this.exchange!.flowing) break;
+        this.#deliver(buf.subarray(p, end));
+        p = end;
+      } else if (input === IN_WAIT) {
+        break;
+      } else {
+        p = end;
+      }
+    }
+    this.#running = false;
+    if (p < end) this.#stash(buf, p, end);
+  }
+
+  #stash(buf: Buffer, p: number, end: number): void {
+    const piece = buf.subarray(p, end);
+    this.#backlog = this.#backlog === null ? Buffer.from(piece) : Buffer.concat([this.#backlog, piece]);
+    if (this.#backlog.length >= BACKLOG || this.#bodyPaused) this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  /** Goes on with what waits. */
+  #proceed(): void {
+    if (this.#running || this.#closed) return;
+    const backlog = this.#backlog;
+    if (backlog !== null) {
+      this.#backlog = null;
+      this.#take(backlog, 0, backlog.length);
+    }
+    if (this.#backlog === null && this.#paused && !this.#bodyPaused) {
+      this.#paused = false;
+      this.socket.resume();
+    }
+  }
+
+  #takeHead(buf: Buffer, p: number, end: number): number {
+    const parser = this.#parser;
+    if (!parser.begun) this.#deadline = this.#settings.now() + this.#settings.headTimeout;
+    const position = parser.parse(buf, p, end);
+    if (position === NEED_MORE) return end;
+    const now = this.#settings.now();
+    const exchange = new ServerExchange(this, this.client, now);
+    this.exchange = exchange;
+    if (position === FAILED) {
+      this.refuse(exchange, new MultiserverError(parser.error as ErrorCode));
+      return end;
+    }
+    parser.reset();
+    const framing = this.#framing;
+    const error = readRequestHead(parser, framing, exchange);
+    if (error !== '') {
+      this.refuse(exchange, new MultiserverError(error));
+      return end;
+    }
+    if (!framing.keepAlive || ++this.#requests >= this.#settings.maxRequestsPerConnection) this.closing = true;
+    this.#deadline = Infinity;
+    exchange.maxBody = this.#settings.maxBodySize;
+    if (exchange.body === BODY_NONE || (exchange.body === BODY_LENGTH && exchange.length === 0)) {
+      this.#input = IN_WAIT;
+    } else {
+      if (exchange.body === BODY_LENGTH && exchange.length > exchange.maxBody) {
+        this.refuse(exchange, new MultiserverError('MS_BODY_TOO_LARGE'));
+        return end;
+      }
+      exchange.received = false;
+      this.#awaitsContinue = exchange.expectsContinue;
+      this.#bodyFrom = now;
+      this.#bodyBytes = 0;
+      this.#deadline = now + this.#settings.bodyIdleTimeout;
+      if (exchange.body === BODY_CHUNKED) {
+        (this.#chunks ??= new ChunkedDecoder()).reset();
+        this.#input = IN_CHUNKS;
+      } else {
+        this.#left = exchange.length;
+        this.#input = IN_LENGTH;
+      }
+    }
+    this.#settings.onExchange(exchange);
+    return position;
+  }
+
+  #takeBody(buf: Buffer, p: number, end: number): number {
+    this.#awaitsContinue = false;
+    this.#deadline = this.#settings.now() + this.#settings.bodyIdleTimeout;
+    if (this.#input === IN_LENGTH) {
+      const exchange = this.exchange!;
+      const to = Math.min(end, p + this.#left);
+      this.#left -= to - p;
+      this.#bodyBytes += to - p;
+      if (this.#left > 0) {
+        this.#deliver(buf.subarray(p, to));
+        return to;
+      }
+      this.#bodyComplete(exchange);
+      this.#deliver(buf.subarray(p, to));
+      if (this.exchange === exchange) exchange.sink?.onRequestEnd(null);
+      return to;
+    }
+    if (this.#input === IN_CHUNKS) {
+      const chunks = this.#chunks!;
+      const position = chunks.decode(buf, p, end);
+      // A chunk's line counts as progress of the body, or endless tiny chunks would look slow.
+      this.#bodyBytes += position - p;
+      const size = chunks.dataEnd - chunks.dataStart;
+      const exchange = this.exchange!;
+      exchange.length += size;
+      if (chunks.failed) return this.#badBody('MS_BAD_CHUNK', end);
+      if (exchange.length > exchange.maxBody) return this.#badBody('MS_BODY_TOO_LARGE', end);
+      if (chunks.done) {
+        (this.#trailers ??= new HeadParser(TRAILERS, this.#settings)).reset();
+        this.#input = IN_TRAILERS;
+      }
+      if (size > 0) this.#deliver(buf.subarray(chunks.dataStart, chunks.dataEnd));
+      return position;
+    }
+    const trailers = this.#trailers!;
+    const position = trailers.parse(buf, p, end);
+    if (position === NEED_MORE) return end;
+    if (position === FAILED) return this.#badBody(trailers.error as ErrorCode, end);
+    const exchange = this.exchange!;
+    this.#bodyComplete(exchange);
+    exchange.sink!.onRequestEnd(trailers.pairs.length === 0 ? null : trailers.head(null));
+    return position;
+  }
+
+  #deliver(piece: Buffer): void {
+    const sink = this.exchange?.sink;
+    if (piece.length === 0 || !sink || sink.onRequestData(piece)) return;
+    this.#bodyPaused = true;
+    this.#pausedAt = this.#settings.now();
+  }
+
+  #bodyComplete(exchange: ServerExchange): void {
+    this.#deadline = Infinity;
+    this.#input = IN_WAIT;
+    exchange.received = true;
+  }
+
+  #badBody(code: ErrorCode, end: number): number {
+    this.#abandon(new MultiserverError(code));
+    return end;
+  }
+
+  // ---- what the exchange asks for
+
+  /** Somebody takes the body from now on; time that it had to wait is not the client's. */
+  deliver(): void {
+    this.#restartBodyClock();
+    this.#proceed();
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    const now = this.#settings.now();
+    this.#bodyFrom += now - this.#pausedAt;
+    if (this.#deadline !== Infinity) this.#deadline = now + this.#settings.bodyIdleTimeout;
+    this.#proceed();
+  }
+
+  continued(): void {
+    this.#awaitsContinue = false;
+    this.#restartBodyClock();
+  }
+
+  #restartBodyClock(): void {
+    if (this.#deadline === Infinity) return;
+    this.#bodyFrom = this.#settings.now();
+    this.#bodyBytes = 0;
+    this.#deadline = this.#bodyFrom + this.#settings.bodyIdleTimeout;
+  }
+
+  becomeTunnel(): void {
+    this.closing = true;
+    this.#input = IN_TUNNEL;
+    this.#proceed();
+  }
+
+  /** Too much waits for the client: the sink hears `onReplyDrain` when it has left. */
+  blockReply(): void {
+    if (this.#blocked) return;
+    this.#blocked = true;
+    this.socket.setTimeout(this.#settings.writeTimeout);
+  }
+
+  replyEnded(): void {
+    const exchange = this.exchange!;
+    if (exchange.received) this.#next();
+    else {
+      // The answer came before the body was whole: the rest is of no use to anybody.
+      this.#finish(exchange);
+      this.#linger();
+    }
+  }
+
+  /** Answers with an error of our own; the connection may go on. */
+  answerError(exchange: ServerExchange, error: MultiserverError): void {
+    exchange.sink = null;
+    this.#settings.onRefused(exchange, error);
+  }
+
+  /** Answers with an error of our own and closes: what follows cannot be told apart. */
+  refuse(exchange: ServerExchange, error: MultiserverError): void {
+    this.closing = true;
+    this.#input = IN_NOTHING;
+    this.#backlog = null;
+    exchange.error = error;
+    this.answerError(exchange, error);
+  }
+
+  cut(reset: boolean): void {
+    const exchange = this.exchange;
+    if (exchange !== null) this.#finish(exchange);
+    this.#input = IN_NOTHING;
+    this.#expectFlush();
+    if (reset) this.socket.resetAndDestroy();
+    else this.socket.destroySoon();
+  }
+
+  /** Closes when it can: at once when idle, after the answer in progress otherwise. */
+  close(): void {
+    this.closing = true;
+    if (this.idle) this.#linger();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  // ---- between exchanges
+
+  #finish(exchange: ServerExchange): void {
+    this.exchange = null;
+    exchange.sink = null;
+    this.#settings.onExchangeEnd(exchange);
+  }
+
+  #next(): void {
+    this.#finish(this.exchange!);
+    if (this.closing || this.#input === IN_TUNNEL) {
+      this.#linger();
+      return;
+    }
+    this.#input = IN_HEAD;
+    this.#bodyPaused = false;
+    if (this.socket.writableNeedDrain) this.blockReply();
+    this.#deadline = this.#settings.now() + this.#settings.keepAliveTimeout;
+    if (this.#halfClosed !== 0 && this.#backlog === null && !this.#running) {
+      this.#linger();
+      return;
+    }
+    if (!this.#running && (this.#backlog !== null || this.#paused)) this.#proceed();
+  }
+
+  /** Half-closes and waits for the client to do the same, so that the last answer arrives (RFC 9112 §9.6). */
+  #linger(): void {
+    this.#input = IN_NOTHING;
+    this.#backlog = null;
+    this.#expectFlush();
+    if (this.#halfClosed !== 0) {
+      this.socket.destroySoon();
+      return;
+    }
+    this.socket.end();
+    this.#paused = false;
+    this.socket.resume();
+  }
+
+  /** What was written has `writeTimeout` to leave, and then the client a moment to close. */
+  #expectFlush(): void {
+    const { socket } = this;
+    const waiting = socket.writableLength > 0;
+    this.#deadline = this.#settings.now() + (waiting ? this.#settings.writeTimeout : LINGER_MS);
+    if (waiting) socket.once('finish', () => (this.#deadline = this.#settings.now() + LINGER_MS));
+  }
+
+  #abandon(error: MultiserverError): void {
+    const exchange = this.exchange!;
+    const sink = exchange.sink;
+    exchange.sink = null;
+    exchange.error = error;
+    sink?.onClientGone(error);
+    if (this.exchange !== exchange) return;
+    if (error.status !== 0 && !exchange.replyBegun) this.refuse(exchange, error);
+    else exchange.fail(error);
+  }
+
+  // ---- events and time
+
+  #onDrain(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.socket.setTimeout(0);
+    const sink = this.exchange?.sink;
+    if (sink) sink.onReplyDrain();
+    else this.#proceed();
+  }
+
+  /** No octet was taken by the client for `writeTimeout`. */
+  #onStalled(): void {
+    if (!this.#blocked) return;
+    if (this.exchange !== null) this.#abandon(new MultiserverError('MS_CLIENT_STALLED'));
+    this.socket.destroy();
+  }
+
+  #onEnd(): void {
+    if (this.#input === IN_NOTHING) {
+      this.socket.destroySoon();
+      return;
+    }
+    this.#halfClosed = this.#settings.now();
+    if (this.exchange === null) {
+      if (this.#backlog === null) this.#linger();
+      return;
+    }
+    if (this.#input === IN_TUNNEL) {
+      const { sink } = this.exchange;
+      if (sink) sink.onRequestEnd(null);
+    } else if (!this.exchange.received && this.#backlog === null) {
+      // The body can never become whole.
+      this.#abandon(new MultiserverError('MS_CLIENT_GONE'));
+    }
+  }
+
+  #onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#input = IN_NOTHING;
+    this.#backlog = null;
+    const exchange = this.exchange;
+    if (exchange !== null) {
+      const { sink } = exchange;
+      exchange.error ??= new MultiserverError('MS_CLIENT_GONE');
+      this.#finish(exchange);
+      sink?.onClientGone(exchange.error);
+    }
+    this.#settings.onClose(this);
+  }
+
+  /** Called a few times a second; all time-outs but that for writing are looked at here, so that a request sets no timer. */
+  tick(now: number): void {
+    const exchange = this.exchange;
+    if (exchange === null || this.#input === IN_NOTHING) {
+      if (now < this.#deadline) return;
+      if (this.#input === IN_HEAD && this.#parser.begun) {
+        this.exchange = new ServerExchange(this, this.client, now);
+        this.refuse(this.exchange, new MultiserverError('MS_REQUEST_TIMEOUT'));
+      } else if (this.#input === IN_HEAD) this.#linger();
+      else this.socket.destroy();
+      return;
+    }
+    if (!exchange.received && !exchange.replyBegun && !this.#bodyPaused && !this.#awaitsContinue && exchange.flowing) {
+      const elapsed = now - this.#bodyFrom;
+      const { minBodyRate, bodyRateGrace } = this.#settings;
+      const slow = elapsed > bodyRateGrace && this.#bodyBytes * 1000 < minBodyRate * elapsed;
+      if (now >= this.#deadline || slow) this.#abandon(new MultiserverError('MS_REQUEST_TIMEOUT'));
+      return;
+    }
+    // A client that closed its side and whose answer does not move has most likely closed both (RFC 9112 §9.6 lets it wait for more).
+    if (this.#halfClosed !== 0 && this.#input !== IN_TUNNEL && now - this.#halfClosed > HALF_CLOSED_MS) {
+      if (exchange.bytesSent === this.#seenSent && !this.#blocked) {
+        this.#abandon(new MultiserverError('MS_CLIENT_GONE'));
+        this.socket.destroy();
+      }
+      this.#seenSent = exchange.bytesSent;
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/** Balances requests over endpoints; an app of its own (Hono). */
+export { LoadBalancer } from './load-balancer.js';
+export {
+  CONSISTENT_HASH,
+  consistentHash,
+  LEAST_CONNECTIONS,
+  LEAST_LATENCY,
+  POWER_OF_TWO,
+  RANDOM,
+  ROUND_ROBIN,
+  STICKY_SESSION,
+  stickySession,
+} from './balance/index.js';
+/** One server that can take a request. */
+export type { Endpoint, EndpointState } from './balance/endpoint.js';
+/** What an own algorithm implements and sees. */
+export type { Algorithm, AlgorithmLike, EndpointView, Outcome, RequestView } from './contracts/algorithm.js';
+/** The only error class, and its table. */
+export { type ErrorCode, ERRORS, MultiserverError } from './errors.js';
+export { formatAddress, type ListenAddress } from './listener/address.js';
+export type { LoadBalancerOptions } from './options.js';

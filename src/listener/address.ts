@@ -1,0 +1,44 @@
+import { MultiserverError } from '../errors.js';
+
+/** Where to listen. `fd`: a socket that was opened by whoever started us (systemd's first is 3). */
+export type ListenAddress =
+  | { readonly host?: string; readonly port: number }
+  | { readonly path: string }
+  | { readonly fd: number };
+
+function invalid(where: unknown): MultiserverError {
+  return new MultiserverError(
+    'MS_INVALID_OPTION',
+    `"${String(where)}" is no address to listen on: give a port (3000), "127.0.0.1:3000", "[::1]:3000", "unix:/path" or "fd:3".`,
+  );
+}
+
+function port(text: string, where: unknown): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) throw invalid(where);
+  return Number(text);
+}
+
+/** Reads an address as it is given in code and on the command line. A port alone is all interfaces, as in Node. */
+export function parseListenAddress(where: number | string | ListenAddress): ListenAddress {
+  if (typeof where === 'number') return { port: port(String(where), where) };
+  if (typeof where !== 'string') return where;
+  if (where.startsWith('unix:') && where.length > 5) {
+    const path = where.slice(5);
+    // Longer paths are cut off in silence by the kernel.
+    if (Buffer.byteLength(path) > 107) throw new MultiserverError('MS_INVALID_OPTION', `The socket path "${path}" is longer than 107 bytes.`);
+    return { path };
+  }
+  if (/^fd:\d{1,4}$/.test(where)) return { fd: Number(where.slice(3)) };
+  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:\s]+)):)?(\d+)$/.exec(where);
+  if (match === null) throw invalid(where);
+  const host = match[1] ?? match[2];
+  return host === undefined ? { port: port(match[3]!, where) } : { host, port: port(match[3]!, where) };
+}
+
+/** For people: `http://127.0.0.1:3000`, `unix:/run/x.sock`. */
+export function formatAddress(address: ListenAddress): string {
+  if ('path' in address) return `unix:${address.path}`;
+  if ('fd' in address) return `fd:${address.fd}`;
+  const host = address.host ?? '0.0.0.0';
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}

@@ -1,0 +1,129 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { MultiserverError } from '../errors.js';
+import type { ClientInfo } from '../exchange.js';
+import { ServerConnection, type ServerSettings } from '../http1/server-connection.js';
+import type { ListenAddress } from './address.js';
+
+export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
+  readonly maxConnections: number;
+}
+
+/** Connections over the limit that wait, unread, for a place; more are refused. */
+const MAX_WAITING = 1024;
+
+/** All ports of one balancer and the connections that came in by them, with one limit for all. */
+export class Listener {
+  readonly connections = new Set<ServerConnection>();
+  readonly #settings: ListenerSettings;
+  readonly #connectionSettings: ServerSettings;
+  readonly #servers: Server[] = [];
+  readonly #waiting: Socket[] = [];
+  #closing = false;
+  #closed: (() => void) | null = null;
+
+  constructor(settings: ListenerSettings) {
+    this.#settings = settings;
+    this.#connectionSettings = { ...settings, onClose: (connection) => this.#onClose(connection) };
+  }
+
+  /** Resolves with the address that was bound; rejects with MS_LISTEN_FAILED. */
+  listen(address: ListenAddress): Promise<ListenAddress> {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+      server.listen({ ...address, backlog: 4096 }, () => {
+        server.removeAllListeners('error');
+        // Accepting fails for a while when descriptors run out: the next connection tries again.
+        server.on('error', () => {});
+        this.#servers.push(server);
+        const bound = server.address() as AddressInfo | string | null;
+        if (typeof bound === 'string') resolve({ path: bound });
+        else resolve(bound === null ? address : { host: bound.address, port: bound.port });
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#closing) {
+      socket.destroy();
+      return;
+    }
+    if (this.connections.size >= this.#settings.maxConnections && !this.#closeIdle()) {
+      socket.on('error', () => {});
+      if (this.#waiting.length >= MAX_WAITING) socket.destroy();
+      else this.#waiting.push(socket);
+      return;
+    }
+    this.#begin(socket);
+  }
+
+  #begin(socket: Socket): void {
+    // Gone while it waited.
+    if (socket.destroyed) return;
+    this.connections.add(new ServerConnection(socket, clientOf(socket), this.#connectionSettings));
+    socket.resume();
+  }
+
+  /** At the limit, the connection that has been idle longest makes room. */
+  #closeIdle(): boolean {
+    for (const connection of this.connections) {
+      if (!connection.idle) continue;
+      connection.destroy();
+      this.connections.delete(connection);
+      return true;
+    }
+    return false;
+  }
+
+  #onClose(connection: ServerConnection): void {
+    this.connections.delete(connection);
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#begin(next);
+    if (this.#closing && this.connections.size === 0) this.#closed?.();
+  }
+
+  tick(now: number): void {
+    for (const connection of this.connections) connection.tick(now);
+  }
+
+  /** Stops accepting and closes each connection after the answer in progress; resolves when the last one is closed. */
+  close(): Promise<void> {
+    this.#closing = true;
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    return new Promise((resolve) => {
+      this.#closed = resolve;
+      for (const connection of this.connections) connection.close();
+      if (this.connections.size === 0) resolve();
+    });
+  }
+
+  destroy(): void {
+    for (const connection of this.connections) connection.destroy();
+  }
+}
+
+function clientOf(socket: Socket): ClientInfo {
+  const address = socket.remoteAddress ?? '';
+  return {
+    // An IPv4 client of a dual-stack socket is an IPv4 client.
+    address: address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address,
+    port: socket.remotePort ?? 0,
+    localAddress: socket.localAddress ?? '',
+    localPort: socket.localPort ?? 0,
+    encrypted: false,
+  };
+}
+
+function listenError(address: ListenAddress, error: NodeJS.ErrnoException): MultiserverError {
+  const where = 'path' in address ? address.path : 'fd' in address ? `file descriptor ${address.fd}` : `port ${address.port}`;
+  const why =
+    error.code === 'EADDRINUSE'
+      ? 'it is already in use'
+      : error.code === 'EACCES'
+        ? 'permission is denied'
+        : error.code === 'EADDRNOTAVAIL'
+          ? 'this machine has no such address'
+          : error.message;
+  return new MultiserverError('MS_LISTEN_FAILED', `Cannot listen on ${where}: ${why}.`, { cause: error });
+}

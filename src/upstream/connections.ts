@@ -1,0 +1,123 @@
+import type { Endpoint } from '../balance/endpoint.js';
+import { ClientConnection, type ClientSettings, type ResponseHandler } from '../http1/client-connection.js';
+
+export type UpstreamSettings = Omit<ClientSettings, 'onIdle' | 'onClose'>;
+
+/** Node's servers close idle connections after 5 s: ours are given up before, or a request would meet a closing one. */
+const FOREIGN_IDLE_MS = 4000;
+/** Own workers never close theirs. */
+const WORKER_IDLE_MS = 60_000;
+/** An endpoint that says how long it keeps a connection is believed, but for this. */
+const SAFETY_MS = 1000;
+const MAX_IDLE = 512;
+
+/** The connections to one endpoint; the one used last is used first, so that the others can be given up. */
+export class EndpointConnections {
+  readonly #endpoint: Endpoint;
+  readonly #settings: ClientSettings;
+  readonly #idle: ClientConnection[] = [];
+  readonly #all = new Set<ClientConnection>();
+  #closed = false;
+
+  constructor(endpoint: Endpoint, settings: UpstreamSettings) {
+    this.#endpoint = endpoint;
+    this.#settings = {
+      ...settings,
+      onIdle: (connection) => this.#onIdle(connection),
+      onClose: (connection) => this.#onClose(connection),
+    };
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** A connection for one request: idle ones first, else one that is being made (`connected` tells). */
+  acquire(handler: ResponseHandler): ClientConnection {
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) break;
+      if (!connection.idle || connection.socket.destroyed) continue;
+      connection.assign(handler);
+      return connection;
+    }
+    const connection = new ClientConnection(this.#endpoint.address, this.#settings, handler);
+    this.#all.add(connection);
+    return connection;
+  }
+
+  #onIdle(connection: ClientConnection): void {
+    if (this.#closed || this.#idle.length >= MAX_IDLE) {
+      connection.destroy();
+      return;
+    }
+    connection.idleSince = this.#settings.now();
+    this.#idle.push(connection);
+  }
+
+  #onClose(connection: ClientConnection): void {
+    this.#all.delete(connection);
+    const at = this.#idle.lastIndexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  tick(now: number): void {
+    for (const connection of this.#all) connection.tick(now);
+    const most = this.#endpoint.worker ? WORKER_IDLE_MS : FOREIGN_IDLE_MS;
+    // The oldest lie in front.
+    while (this.#idle.length > 0) {
+      const oldest = this.#idle[0]!;
+      if (now - oldest.idleSince < Math.min(most, Math.max(0, oldest.keepAliveTimeout - SAFETY_MS))) break;
+      this.#idle.shift();
+      oldest.destroy();
+    }
+  }
+
+  /** Idle ones at once, those in use when their answer is complete. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+  }
+}
+
+/** The way out: the connections of every endpoint. */
+export class Upstream {
+  readonly #settings: UpstreamSettings;
+  readonly #endpoints = new Map<Endpoint, EndpointConnections>();
+
+  constructor(settings: UpstreamSettings) {
+    this.#settings = settings;
+  }
+
+  acquire(endpoint: Endpoint, handler: ResponseHandler): ClientConnection {
+    let connections = endpoint.connections as EndpointConnections | null;
+    if (connections === null) {
+      connections = new EndpointConnections(endpoint, this.#settings);
+      endpoint.connections = connections;
+      this.#endpoints.set(endpoint, connections);
+    }
+    return connections.acquire(handler);
+  }
+
+  /** The endpoint is gone for good. */
+  release(endpoint: Endpoint): void {
+    this.#endpoints.get(endpoint)?.close();
+  }
+
+  tick(now: number): void {
+    for (const [endpoint, connections] of this.#endpoints) {
+      connections.tick(now);
+      if (connections.size === 0 && endpoint.state === 'gone') this.#endpoints.delete(endpoint);
+    }
+  }
+
+  close(): void {
+    for (const connections of this.#endpoints.values()) connections.close();
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const connections of this.#endpoints.values()) size += connections.size;
+    return size;
+  }
+}
