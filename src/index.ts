@@ -1,6 +1,7 @@
 /** Balances requests over endpoints; an app of its own (Hono). */
 export { LoadBalancer } from './load-balancer.js';
 export {
+  ALGORITHMS,
   CONSISTENT_HASH,
   consistentHash,
   LEAST_CONNECTIONS,
@@ -18,4 +19,7 @@ export type { Algorithm, AlgorithmLike, EndpointView, Outcome, RequestView } fro
 /** The only error class, and its table. */
 export { type ErrorCode, ERRORS, MultiserverError } from './errors.js';
 export { formatAddress, type ListenAddress } from './listener/address.js';
-export type { LoadBalancerOptions } from './options.js';
+/** The control socket of a running instance, both ends. */
+export { callControl, type Control, instanceName, openControl, runningInstances } from './observe/control.js';
+/** Every option as a row: name, default, bounds, meaning, flag. */
+export { type LoadBalancerOptions, OPTION_ROWS, type OptionRow, type SpawnOptions } from './options.js';

@@ -257,7 +257,7 @@ const SPAWN = {
     'How many workers run the app.',
     '-w, --workers <n|auto>',
   ),
-  args: row.list('a list of texts', isText, 'Arguments of the app.', ''),
+  args: row.words('Arguments of the app.', ''),
   cwd: row.text(
     'the path of a directory',
     anyText,
@@ -275,7 +275,7 @@ const SPAWN = {
       description: 'Variables added to the environment of the workers; they win over envFile.',
       flag: '',
     } satisfies RowMeta),
-  nodeArgs: row.list('a list of texts', isText, 'Arguments of node itself, before the app.', '--node-args <args>'),
+  nodeArgs: row.words('Arguments of node itself, before the app.'),
   envFile: row.text(
     'the path of a file',
     anyText,

@@ -11,6 +11,7 @@ export type OptionKind =
   | 'boolean'
   | 'text'
   | 'list'
+  | 'words'
   | 'numbers'
   | 'algorithm'
   | 'record';
@@ -134,6 +135,16 @@ export function list(allowed: string, test: (item: unknown) => boolean, descript
     .transform((value) => [...value])
     .prefault([])
     .meta({ kind: 'list', default: '[]', allowed, description, flag } satisfies RowMeta);
+}
+
+/** Arguments of a command: on the command line, words as a shell would split them. */
+export function words(description: string, flag?: Flag) {
+  const allowed = 'a list of texts';
+  const test = (item: unknown) => typeof item === 'string' && !item.includes('\0');
+  return check<readonly string[]>((value) => Array.isArray(value) && value.every(test), allowed)
+    .transform((value) => [...value])
+    .prefault([])
+    .meta({ kind: 'words', default: '[]', allowed, description, flag } satisfies RowMeta);
 }
 
 /** A list of statuses of 4xx and 5xx, empty by default. */

@@ -38,6 +38,7 @@ const ARGUMENTS: Record<OptionKind, string> = {
   boolean: '',
   text: ' <text>',
   list: ' <list>',
+  words: ' <args>',
   numbers: ' <n,…>',
   algorithm: ' <name>',
   record: ' <text>',
