@@ -41,17 +41,18 @@ function sourcesBelow(folder: string, extensions: readonly string[]): Source[] {
   return found;
 }
 
-/** Every module a file names: `import … from`, `export … from`, bare `import '…'` and `import('…')`, also in types. */
+/** Every module a file names: `import … from`, `export … from`, bare `import '…'`, `import('…')`, also in types, `require('…')`. */
 export function importsOf(text: string): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
-  const statement = /^\s*(?:import|export)\b(?:[^'"`;]*?\bfrom)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+  const statement =
+    /^\s*(?:import|export)\b(?:[^'"`;]*?\bfrom)?\s*['"]([^'"]+)['"]|\b(?:import|require)\(\s*['"]([^'"]+)['"]/gm;
   return Array.from(code.matchAll(statement), (match) => match[1] ?? match[2]!);
 }
 
-/** `src/http1/parser.ts` belongs to the part `http1`, `src/options.ts` to `options`. */
+/** `src/http1/parser.ts` belongs to the part `http1`, `src/options.ts` and `src/options.test.ts` to `options`. */
 function partOf(path: string): { name: string; isFolder: boolean } {
   const [, first = '', ...rest] = path.split('/');
-  return { name: first.replace(/\.ts$/, ''), isFolder: rest.length > 0 };
+  return { name: first.replace(/(\.test)?\.ts$/, ''), isFolder: rest.length > 0 };
 }
 
 const layerOf = (name: string): number => LAYERS.findIndex((layer) => layer.includes(name));
@@ -59,7 +60,7 @@ const layerOf = (name: string): number => LAYERS.findIndex((layer) => layer.incl
 /** Why `path` may not import `specifier`; nothing when it may. */
 export function complaint(path: string, specifier: string): string | undefined {
   if (!specifier.startsWith('.')) return undefined;
-  const target = posix.join(dirname(path), specifier).replace(/\.js$/, '.ts');
+  const target = posix.join(dirname(path), specifier).replace(/\.(c?)js$/, '.$1ts');
   if (!target.startsWith('src/')) return `${path} imports ${specifier}, which is outside src`;
   const from = partOf(path);
   const to = partOf(target);
@@ -72,7 +73,8 @@ export function complaint(path: string, specifier: string): string | undefined {
   return below || fileBeside ? undefined : `${path} imports ${specifier}: ${to.name} is not below ${from.name}`;
 }
 
-const src = sourcesBelow('src', ['.ts']);
+const src = sourcesBelow('src', ['.ts', '.cts']);
+const shipped = src.filter(({ path }) => !path.endsWith('.test.ts'));
 const everything = [
   ...src,
   ...sourcesBelow('test', ['.ts']),
@@ -98,7 +100,6 @@ test('imports go downwards only, and the command line uses public names only', (
 test('what is shipped imports only Node itself and the declared dependencies', () => {
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: object };
   const allowed = new Set(Object.keys(dependencies));
-  const shipped = src.filter(({ path }) => !path.endsWith('.test.ts'));
   const strangers = shipped.flatMap(({ path, text }) =>
     importsOf(text)
       .filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
@@ -117,7 +118,7 @@ test(`no file is longer than ${MAX_LINES} lines`, () => {
 });
 
 test('nothing outside the command line writes to the console', () => {
-  const talkative = src.filter(({ path, text }) => !path.startsWith('src/cli/') && /\bconsole\.\w+\(/.test(text));
+  const talkative = shipped.filter(({ path, text }) => !path.startsWith('src/cli/') && /\bconsole\.\w+\(/.test(text));
   assert.deepEqual(
     talkative.map(({ path }) => path),
     [],
@@ -141,11 +142,12 @@ test('the scanner sees every way of importing', () => {
     "import './d.js';",
     "const e = await import('./e.js');",
     "type F = import('./f.js').F;",
-    "// import g from './g.js';",
+    "import g = require('./g.cjs');",
+    "// import i from './i.js';",
     "/* import h from './h.js'; */",
-    "const text = 'import i from nowhere';",
+    "const text = 'import j from nowhere';",
   ].join('\n');
-  assert.deepEqual(importsOf(text), ['./a.js', './b.js', './c.js', './d.js', './e.js', './f.js']);
+  assert.deepEqual(importsOf(text), ['./a.js', './b.js', './c.js', './d.js', './e.js', './f.js', './g.cjs']);
 });
 
 test('the rule allows what is below and refuses what is above or beside', () => {
