@@ -22,11 +22,15 @@ export class Endpoints {
   add(url: string, init: EndpointInit = {}): Endpoint {
     const weight = init.weight ?? 1;
     if (!(Number.isFinite(weight) && weight > 0)) {
-      throw new MultiserverError('MS_INVALID_OPTION', `The weight of an endpoint must be a number above 0; it is ${String(init.weight)}.`);
+      throw new MultiserverError(
+        'MS_INVALID_OPTION',
+        `The weight of an endpoint must be a number above 0; it is ${String(init.weight)}.`,
+      );
     }
     const address = parseEndpointUrl(url);
     const id = idOf(address);
-    if (this.find(id) !== undefined) throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${id} is there already.`);
+    if (this.find(id) !== undefined)
+      throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${id} is there already.`);
     const endpoint = new Endpoint({ id, url: id, address, weight });
     this.#pool.add(endpoint, READY);
     return endpoint;
@@ -81,9 +85,13 @@ function idOf(address: Address): string {
 export function parseEndpointUrl(url: string): Address {
   if (url.startsWith('unix:') && url.length > 5) return { host: '', port: 0, path: url.slice(5), secure: false };
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  const plain = parsed !== null && parsed.username === '' && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '';
+  const plain =
+    parsed !== null && parsed.username === '' && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '';
   if (parsed === null || !plain || parsed.protocol !== 'http:') {
-    throw new MultiserverError('MS_INVALID_OPTION', `"${url}" is no endpoint: give "http://host:port" (no path) or "unix:/path".`);
+    throw new MultiserverError(
+      'MS_INVALID_OPTION',
+      `"${url}" is no endpoint: give "http://host:port" (no path) or "unix:/path".`,
+    );
   }
   return { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 80), path: '', secure: false };
 }

@@ -12,7 +12,7 @@ import {
   STARTING,
 } from './endpoint.js';
 import { countOutcome, DEFAULT_HEALTH, mayEject, type PassiveHealthOptions, startEjection } from './health/passive.js';
-import { ramp, RAMP_STEPS } from './health/slow-start.js';
+import { ramp, RAMP_STEPS, startsSlowly } from './health/slow-start.js';
 
 export interface PoolOptions {
   readonly algorithm?: AlgorithmLike;
@@ -176,11 +176,7 @@ export class Pool {
     endpoint.readySince = now;
     endpoint.consecutiveFailures = 0;
     endpoint.refused = false;
-    // Slow only where others can bear the load meanwhile: not when the whole pool starts.
-    const others = this.#endpoints.some(
-      (other) => other !== endpoint && other.stateCode === READY && other.rampUntil === 0,
-    );
-    endpoint.rampUntil = this.#slowStart > 0 && others ? now + this.#slowStart : 0;
+    endpoint.rampUntil = startsSlowly(endpoint, this.#endpoints, this.#slowStart, now) ? now + this.#slowStart : 0;
     ramp(endpoint, this.#slowStart, this.#maxConcurrent, now);
     this.#move(endpoint, READY, reason);
     this.#schedule(now);

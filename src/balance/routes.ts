@@ -7,6 +7,9 @@ export interface RouteRule {
   readonly path?: string;
 }
 
+/** A name or an IPv6 address, without a port. */
+const HOST = /^(?:\*\.)?(?:\[[0-9a-f:.]+\]|[^*/:\s]+)$/i;
+
 /** Paths as a tree of segments: each octet of a request's path is read once, and no further than rules go. */
 interface PathNode<R> {
   rule: R | undefined;
@@ -62,10 +65,9 @@ export class Routes<R extends RouteRule> {
 
   #rootOf(host: string | undefined): PathNode<R> {
     if (host === undefined || host === '*') return this.#any;
+    if (!HOST.test(host)) throw invalid(`"${host}" is not a host, or "*." and a host`);
     const wildcard = host.startsWith('*.');
     const name = hostOf(wildcard ? host.slice(1) : host);
-    if (name === '' || name.includes('*') || name.includes('/'))
-      throw invalid(`"${host}" is not a host or "*." and a host`);
     if (wildcard) this.#mostDots = Math.max(this.#mostDots, name.split('.').length - 1);
     const roots = wildcard ? this.#below : this.#exact;
     let root = roots.get(name);
@@ -84,7 +86,10 @@ function find<R>(root: PathNode<R>, target: string): R | undefined {
     for (; i < end; i++) {
       const code = target.charCodeAt(i);
       if (code === SLASH) break;
-      if (code === QUESTION) end = i;
+      if (code === QUESTION) {
+        end = i;
+        break;
+      }
     }
     const child: PathNode<R> | undefined = node.children!.get(target.slice(start, i));
     if (child === undefined) return rule;

@@ -98,8 +98,6 @@ function isValue(field: string, at: number, token: string): boolean {
 }
 
 function check({ secret, cookie = {} }: StickyCookieOptions, name: string): void {
-  const wrong = (option: string, rule: string) =>
-    new MultiserverError('MS_INVALID_OPTION', `Option "stickySession ${option}" must be ${rule}.`);
   if (secret !== undefined && (typeof secret !== 'string' || secret.length < 16))
     throw wrong('secret', 'a string of at least 16 characters');
   if (!isToken(name)) throw wrong('cookie.name', 'a valid cookie name');
@@ -112,4 +110,8 @@ function check({ secret, cookie = {} }: StickyCookieOptions, name: string): void
   }
   if (!['Lax', 'Strict', 'None', undefined].includes(cookie.sameSite))
     throw wrong('cookie.sameSite', "'Lax', 'Strict' or 'None'");
+}
+
+function wrong(option: string, rule: string): MultiserverError {
+  return new MultiserverError('MS_INVALID_OPTION', `Option "stickySession ${option}" must be ${rule}.`);
 }

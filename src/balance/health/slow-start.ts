@@ -1,9 +1,22 @@
-import type { Endpoint } from '../endpoint.js';
+import { type Endpoint, READY } from '../endpoint.js';
 
 /** Share of its weight and limit that an endpoint begins with. */
 const FIRST_SHARE = 0.1;
 /** Weights are renewed this often while one grows: fine enough for a smooth ramp, and no clock is read between. */
 export const RAMP_STEPS = 20;
+
+/** Slow only where others are warm and can bear the load meanwhile: not when the whole pool starts. */
+export function startsSlowly(
+  endpoint: Endpoint,
+  endpoints: readonly Endpoint[],
+  slowStart: number,
+  now: number,
+): boolean {
+  if (slowStart === 0) return false;
+  return endpoints.some(
+    (other) => other !== endpoint && other.stateCode === READY && now - other.readySince >= slowStart,
+  );
+}
 
 /** Sets weight and limit for this moment. True: the endpoint is still growing. */
 export function ramp(endpoint: Endpoint, slowStart: number, maxConcurrent: number, now: number): boolean {
