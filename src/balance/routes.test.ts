@@ -72,11 +72,13 @@ test('rules that can never match or are there twice are refused', () => {
   );
 });
 
+const prefixOf = (rule: RouteRule) => (rule.path ?? '/').replace(/\/\*?$/, '');
+const keyOf = (rule: RouteRule) => `${rule.host?.toLowerCase()} ${prefixOf(rule)}`;
+
 /** The rules in words, one after the other. */
 function naive(rules: readonly RouteRule[], authority: string, target: string): RouteRule | undefined {
   const host = authority.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
   const [path] = target.split('?') as [string];
-  const prefixOf = (rule: RouteRule) => (rule.path ?? '/').replace(/\/\*?$/, '');
   const hostRank = ({ host: wanted }: RouteRule) => {
     if (wanted === undefined || wanted === '*') return 0;
     if (!wanted.startsWith('*.')) return wanted.toLowerCase() === host ? Infinity : -1;
@@ -113,8 +115,7 @@ test('it finds the same rule as a naive search through all of them', () => {
     ...(host === undefined ? {} : { host }),
     ...(prefix === undefined ? {} : { path: prefix }),
   }));
-  const key = ({ host, path: prefix = '/' }: RouteRule) => `${host?.toLowerCase()} ${prefix.replace(/\/\*?$/, '')}`;
-  const rules = fc.uniqueArray<RouteRule, string>(rule, { selector: key, maxLength: 30 });
+  const rules = fc.uniqueArray<RouteRule, string>(rule, { selector: keyOf, maxLength: 30 });
   const asked = fc.tuple(name, fc.constantFrom('', ':80', '.'), segments, fc.constantFrom('', '?', '?/x/y'));
   fc.assert(
     fc.property(rules, fc.array(asked, { minLength: 1, maxLength: 20 }), (list, questions) => {

@@ -82,16 +82,17 @@ test('no endpoint gets more than 1.25 times its share of what is in flight, even
   );
 });
 
+const header = (value: string, clientAddress: string) => request({ headers: { 'x-user': value }, clientAddress });
+const cookie = (field: string) => request({ headers: { cookie: field } });
+
 test('the key may be a header, a cookie, the path or what a function says; without one requests take turns', () => {
   const endpoints = indexed(Array.from({ length: 50 }, () => 1));
   const same = (options: ConsistentHashOptions, one: RequestView, other: RequestView) => {
     const pick = start(endpoints, options);
     return pick(one) === pick(other);
   };
-  const header = (value: string, clientAddress: string) => request({ headers: { 'x-user': value }, clientAddress });
   assert.ok(same({ key: 'header:X-User' }, header('ann', '192.0.2.1'), header('ann', '192.0.2.2')));
   assert.ok(!same({ key: 'header:x-user' }, header('ann', '192.0.2.1'), header('bob', '192.0.2.1')));
-  const cookie = (field: string) => request({ headers: { cookie: field } });
   assert.ok(same({ key: 'cookie:id' }, cookie('a=1; id=7'), cookie('id=7;xid=8')));
   assert.ok(!same({ key: 'cookie:id' }, cookie('a=1; id=7'), cookie('xid=7; id=8')));
   assert.ok(same({ key: 'path' }, request({ target: '/a?x=1' }), request({ target: '/a?x=2' })));

@@ -7,6 +7,10 @@ import { LeastConnections } from './least-connections.js';
 import { RoundRobin } from './round-robin.js';
 import { stickySession } from './sticky-session.js';
 
+function bad(): never {
+  throw new Error('no');
+}
+
 function start(algorithm: unknown, count = 3) {
   const problems: [string, unknown][] = [];
   const onProblem = (message: string, error?: unknown) => problems.push([message, error]);
@@ -81,7 +85,6 @@ test('it hears of endpoints before the next choice and of every attempt, and its
   pool.pick(request(), null);
   assert.deepEqual(heard, ['abc', 'a false', 'a true', 'ac']);
 
-  const bad = () => { throw new Error('no'); }; // prettier-ignore
   const faulty = start({ ...own, onEndpoints: bad, onResult: bad, onReply: () => 5 });
   const chosen = faulty.pool.pick(request(), null)!;
   faulty.pool.begin(chosen);
@@ -98,7 +101,6 @@ test('it hears of endpoints before the next choice and of every attempt, and its
 });
 
 test("a user's function within one of our algorithms, as key or under stickiness, costs no request either", () => {
-  const bad = () => { throw new Error('no'); }; // prettier-ignore
   for (const algorithm of [consistentHash({ key: bad }), stickySession({ by: bad }), stickySession({ over: bad })]) {
     const { picks, problems } = start(algorithm);
     assert.equal(picks(3), 'abc');

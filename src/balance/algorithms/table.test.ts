@@ -1,18 +1,36 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Algorithm, AlgorithmFactory } from '../../contracts/algorithm.js';
 import { FAILED, indexed, outcome, request, SEED, TestSources } from '../fixtures.test.js';
 import { ALGORITHMS } from './table.js';
+
+function start(factory: AlgorithmFactory, sources = new TestSources()): Algorithm {
+  return factory.create(sources, (message) => assert.fail(`reported: ${message}`));
+}
+
+/** Two hundred choices at a steady pace. */
+function choices(factory: AlgorithmFactory): string {
+  const sources = new TestSources(7);
+  const algorithm = start(factory, sources);
+  const endpoints = indexed([1, 2, 1, 1, 3, 1, 1, 1, 1, 1, 1]);
+  algorithm.onEndpoints?.(endpoints);
+  let picks = '';
+  for (let i = 0; i < 200; i++) {
+    sources.time += 10;
+    const chosen = algorithm.pick(endpoints, request({ clientAddress: `192.0.2.${i % 13}` }))!;
+    algorithm.onResult?.(chosen, outcome({ firstByte: (i * 7) % 30 }));
+    picks += chosen.id;
+  }
+  return picks;
+}
 
 /** What the contract promises, of every algorithm. */
 for (const [name, factory] of Object.entries(ALGORITHMS)) {
   describe(name, () => {
-    const create = (sources = new TestSources()) =>
-      factory.create(sources, (message) => assert.fail(`reported: ${message}`));
-
     it('is named as on the command line', () => {
       assert.equal(factory.algorithm, name);
-      assert.equal(create().name, name);
+      assert.equal(start(factory).name, name);
     });
 
     it('always chooses one of the candidates, whatever comes, goes, fails or is left out', () => {
@@ -35,7 +53,7 @@ for (const [name, factory] of Object.entries(ALGORITHMS)) {
           fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 20, maxLength: 20 }),
           (steps, weights) => {
             const sources = new TestSources();
-            const algorithm = create(sources);
+            const algorithm = start(factory, sources);
             const all = indexed(weights);
             for (const { present, without, client, result, ends, passed } of steps) {
               sources.time += passed;
@@ -60,26 +78,12 @@ for (const [name, factory] of Object.entries(ALGORITHMS)) {
     });
 
     it('makes the same choices from the same clock and random source', () => {
-      const run = () => {
-        const sources = new TestSources(7);
-        const algorithm = create(sources);
-        const endpoints = indexed([1, 2, 1, 1, 3, 1, 1, 1, 1, 1, 1]);
-        algorithm.onEndpoints?.(endpoints);
-        let picks = '';
-        for (let i = 0; i < 200; i++) {
-          sources.time += 10;
-          const chosen = algorithm.pick(endpoints, request({ clientAddress: `192.0.2.${i % 13}` }))!;
-          algorithm.onResult?.(chosen, outcome({ firstByte: (i * 7) % 30 }));
-          picks += chosen.id;
-        }
-        return picks;
-      };
-      assert.equal(run(), run());
+      assert.equal(choices(factory), choices(factory));
     });
 
     it('leaves no endpoint idle while all are equal', () => {
       const sources = new TestSources();
-      const algorithm = create(sources);
+      const algorithm = start(factory, sources);
       const endpoints = indexed([1, 1, 1, 1]);
       algorithm.onEndpoints?.(endpoints);
       const seen = new Set();
