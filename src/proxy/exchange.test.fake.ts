@@ -38,6 +38,7 @@ export class FakeExchange extends Exchange {
   #incoming: Buffer[];
   #complete: boolean;
   #paused = false;
+  #flowing = false;
   #told = false;
 
   constructor(init: FakeInit = {}) {
@@ -63,8 +64,13 @@ export class FakeExchange extends Exchange {
     this.#complete = init.ended ?? true;
   }
 
+  watch(sink: RequestSink): void {
+    this.#sink = sink;
+  }
+
   receive(sink: RequestSink): void {
     this.received++;
+    this.#flowing = true;
     this.#sink = sink;
     this.#deliver();
   }
@@ -97,13 +103,14 @@ export class FakeExchange extends Exchange {
   }
 
   #deliver(): void {
-    while (this.#sink !== null && !this.#paused && this.#incoming.length > 0) {
+    while (this.#flowing && this.#sink !== null && !this.#paused && this.#incoming.length > 0) {
       const chunk = this.#incoming.shift()!;
       this.#paused = !this.#sink.onRequestData(chunk);
       // What a sink keeps without copying becomes garbage, as in the real buffers.
       chunk.fill(0x21);
     }
-    if (this.#sink === null || this.#paused || !this.#complete || this.#told) return;
+    if (!this.#flowing || this.#sink === null || this.#paused || !this.#complete || this.#told) return;
+    if (this.body === BODY_NONE) return;
     this.#told = true;
     this.#sink.onRequestEnd(null);
   }

@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import { ERRORS, type ErrorCode } from '../errors.js';
 import { BODY_LENGTH, BODY_NONE } from '../exchange.js';
 import { FakeExchange } from './exchange.test.fake.js';
-import { errorAnswer, lastHopAnswer, sendOwnAnswer } from './own-answers.js';
+import { errorAnswer, type ErrorPage, lastHopAnswer, sendOwnAnswer } from './own-answers.js';
+
+const page: ErrorPage = ({ status }) => (status === 503 ? { contentType: 'text/plain', body: 'back soon' } : undefined);
 
 describe('an answer of the balancer itself', () => {
   test('is JSON with code and request id for a client that does not name HTML', () => {
@@ -72,8 +74,6 @@ describe('an answer of the balancer itself', () => {
   });
 
   test("can be the user's page", () => {
-    const page = (info: { status: number }) =>
-      info.status === 503 ? { contentType: 'text/plain', body: 'back soon' } : undefined;
     assert.equal(errorAnswer(null, 'MS_NO_ENDPOINT', undefined, page).body.toString(), 'back soon');
     assert.match(errorAnswer(null, 'MS_TIMEOUT', undefined, page).body.toString(), /MS_TIMEOUT/);
   });
