@@ -98,6 +98,8 @@ export abstract class Exchange implements Reply, RequestView {
   readonly startedAt: number;
   /** The request's id, given at first use. */
   requestId = '';
+  /** Fields that the answer gets whoever gives it, in place of its own of the same name: name, value, name, value… */
+  replyFields: string[] | null = null;
   /** Status sent to the client; 0 before the head. */
   status = 0;
   /** Why the exchange ended early, for the log. */

@@ -150,3 +150,16 @@ export function headOf(pairs: string[]): { pairs: string[]; kinds: number[]; lis
   for (let i = 0; i < pairs.length; i += 2) kinds.push(kindOfName(pairs[i]!));
   return { pairs, kinds, listed: null };
 }
+
+/** `head` with these fields in place of its own of the same names. Not for the hot path. */
+export function withFields(
+  head: { readonly pairs: string[]; readonly kinds: number[]; readonly listed: string[] | null },
+  fields: readonly string[],
+): { pairs: string[]; kinds: number[]; listed: string[] | null } {
+  const names = fields.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+  const pairs: string[] = [];
+  for (let i = 0; i < head.pairs.length; i += 2) {
+    if (!names.includes(head.pairs[i]!.toLowerCase())) pairs.push(head.pairs[i]!, head.pairs[i + 1]!);
+  }
+  return { ...headOf([...pairs, ...fields]), listed: head.listed };
+}

@@ -11,6 +11,7 @@ import {
   type RequestSink,
 } from '../exchange.js';
 import { writeParts } from '../util/outlet.js';
+import { withFields } from './fields.js';
 import type { ServerConnection } from './server-connection.js';
 import { chunkLine, writeInterimHead, writeLastChunk, writeResponseHead } from './writer.js';
 
@@ -103,6 +104,7 @@ export class ServerExchange extends Exchange {
     this.#framing = body;
     this.#left = body === BODY_LENGTH ? length : body === BODY_NONE ? 0 : Infinity;
     if (body === BODY_CHUNKED || body === BODY_CLOSE) length = -1;
+    if (this.replyFields !== null) head = withFields(head, this.replyFields);
     this.#held = writeResponseHead(status, reason, head, body, length, this.minor, !connection.closing);
     if (body === BODY_TUNNEL) {
       this.flush();
