@@ -7,6 +7,10 @@ import type { SupervisorHooks, SupervisorOptions, WorkerView } from './types.js'
 
 export type { CrashInfo, SupervisorHooks, SupervisorOptions, WorkerAddress, WorkerState, WorkerView } from './types.js';
 
+function stopping(): MultiserverError {
+  return new MultiserverError('MS_CLOSING', 'The workers are being stopped.');
+}
+
 /** Runs an app on `count` workers, and sees to it that there are always so many. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -132,13 +136,12 @@ export class Supervisor {
     const result = this.#last
       .catch(() => {})
       .then(async () => {
-        const closing = (): MultiserverError => new MultiserverError('MS_CLOSING', 'The workers are being stopped.');
-        if (this.#stopping !== null) throw closing();
+        if (this.#stopping !== null) throw stopping();
         try {
           return await action();
         } catch (error) {
           // what was under way failed because of that
-          throw this.#stopping === null ? error : closing();
+          throw this.#stopping === null ? error : stopping();
         }
       });
     this.#last = result;

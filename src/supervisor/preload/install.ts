@@ -29,8 +29,16 @@ function endGroup(): void {
   process.kill(-process.pid, 'SIGKILL');
 }
 
+/** What is written leaves before the next statement runs, as it would to a terminal or a file: what a crash had still to say is not lost. */
+function writeAtOnce(): void {
+  for (const stream of [process.stdout, process.stderr] as { _handle?: { setBlocking?(on: boolean): void } }[]) {
+    stream._handle?.setBlocking?.(true);
+  }
+}
+
 function install(settings: PreloadSettings): void {
   hidePreload();
+  writeAtOnce();
   const socket = new net.Socket({ fd: LINK_DESCRIPTOR });
   const link = new Link<SupervisorMessage, WorkerMessage>(socket, readSupervisorMessage, {
     onMessage: (message) => takeOver.setPublicPort(message.port),
@@ -55,7 +63,7 @@ function install(settings: PreloadSettings): void {
 
   // There is no IPC channel, which would deliver 'message' events that the app has not asked for; of what apps say to their parent, only
   // the word for "ready" means anything here.
-  process.send ??= (message: unknown, ...rest: unknown[]): boolean => {
+  process.send = (message: unknown, ...rest: unknown[]): boolean => {
     if (message === 'ready') link.send({ type: 'ready' });
     const callback = rest.find((value) => typeof value === 'function');
     if (callback !== undefined) process.nextTick(callback, null);

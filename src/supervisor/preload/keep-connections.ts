@@ -11,10 +11,9 @@ export function keepConnections(server: http.Server): void {
     Object.defineProperty(server, name, { configurable: true, enumerable: true, get: () => 0, set: () => {} });
   }
   // `server.timeout` and `server.setTimeout()` hold for requests, as the app means it, but not between them.
-  const onTimeout = (socket: net.Socket): void => {
+  server.on('timeout', (socket: net.Socket) => {
     const busy = (socket as { _httpMessage?: unknown })._httpMessage;
+    // with a listener Node leaves it to that one, so one that is not the app's does what Node would do
     if (busy && server.listenerCount('timeout') === 1) socket.destroy();
-  };
-  server.on('timeout', onTimeout);
-  server.once('close', () => server.off('timeout', onTimeout));
+  });
 }

@@ -13,7 +13,10 @@ import type { PreloadSettings } from './settings.js';
 type Bind = Extract<Asked, { rest: Rest }>;
 type Address = net.AddressInfo | string;
 
-const originalListen = net.Server.prototype.listen as (this: net.Server, ...args: unknown[]) => net.Server;
+const originalListen = Reflect.get(net.Server.prototype, 'listen') as (
+  this: net.Server,
+  ...args: unknown[]
+) => net.Server;
 
 /** Where Node binds when no host is given. */
 function anyAddress(): string {
@@ -51,6 +54,7 @@ export function takeOverListen(
   let publicPort = settings.publicPort;
   let main: { server: net.Server; asked: Bind } | null = null;
   let joined = 0;
+  const prepared = new WeakSet<http.Server>();
 
   const portOf = (asked: Bind): number => (asked.kind === 'port' && asked.port !== 0 ? asked.port : (publicPort ?? 0));
 
@@ -80,25 +84,30 @@ export function takeOverListen(
     });
   }
 
-  function becomeMain(server: http.Server, asked: Bind): void {
-    main = { server, asked };
-    const requested: Requested | null = asked.kind === 'port' ? { host: asked.host, port: asked.port } : null;
+  /** Once a server, however often it listens. */
+  function prepare(server: http.Server): void {
+    prepared.add(server);
     carryClient(server);
     keepConnections(server);
-    const close = server.close;
-    server.close = (callback) => {
-      if (server.listening) {
-        link.send({ type: 'closing' });
-        main = null;
-      }
-      return close.call(server, callback);
-    };
-    const onListening = (): void => link.send({ type: 'listening', requested });
-    server.once('listening', onListening);
-    server.once('close', () => {
-      server.close = close;
-      server.off('listening', onListening);
+    server.on('listening', () => {
+      if (main?.server !== server) return;
+      const { asked } = main;
+      const requested: Requested | null = asked.kind === 'port' ? { host: asked.host, port: asked.port } : null;
+      link.send({ type: 'listening', requested });
     });
+    const close = server.close.bind(server);
+    server.close = (callback) => {
+      if (main?.server === server) {
+        main = null;
+        link.send({ type: 'closing' });
+      }
+      return close(callback);
+    };
+  }
+
+  function becomeMain(server: http.Server, asked: Bind): void {
+    main = { server, asked };
+    if (!prepared.has(server)) prepare(server);
     bindWhenResolved(server, asked, settings.path);
   }
 
