@@ -1,5 +1,11 @@
 /** Balances requests over endpoints; an app of its own (Hono). */
-export { LoadBalancer } from './load-balancer.js';
+export {
+  type BalancerEvents,
+  type BalancerStatus,
+  type EndpointStatus,
+  LoadBalancer,
+  VERSION,
+} from './load-balancer.js';
 export {
   ALGORITHMS,
   CONSISTENT_HASH,
@@ -18,8 +24,23 @@ export type { Endpoint, EndpointState } from './balance/endpoint.js';
 export type { Algorithm, AlgorithmLike, EndpointView, Outcome, RequestView } from './contracts/algorithm.js';
 /** The only error class, and its table. */
 export { type ErrorCode, ERRORS, MultiserverError } from './errors.js';
-export { formatAddress, type ListenAddress } from './listener/address.js';
+export { type BoundAddress, formatAddress, type ListenAddress } from './listener/address.js';
 /** The control socket of a running instance, both ends. */
 export { callControl, type Control, instanceName, openControl, runningInstances } from './observe/control.js';
 /** Every option as a row: name, default, bounds, meaning, flag. */
 export { type LoadBalancerOptions, OPTION_ROWS, type OptionRow, type SpawnOptions } from './options.js';
+/** What own routes and middleware find in `c.env`, and who the client is. */
+export { type Bindings, type ClientBinding, getConnInfo } from './proxy/bindings.js';
+/** Answers for requests that no endpoint could take. */
+export { type FallbackHandler, serviceUnavailable, type ServiceUnavailableOptions } from './proxy/fallback.js';
+/** A plug-in that redirects plain HTTP. */
+export {
+  forceHttps,
+  type ForceHttpsOptions,
+  type HstsOptions,
+  type Interceptable,
+  type Station,
+} from './proxy/force-https.js';
+/** One request/response pair, as stations see it. */
+export type { Exchange, Head, Reply, RequestSink } from './exchange.js';
+export type { WorkerView } from './supervisor/supervisor.js';

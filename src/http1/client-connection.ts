@@ -94,7 +94,10 @@ export class ClientConnection {
     this.#parser = new HeadParser(RESPONSE, settings);
     this.#handler = handler;
     this.#deadline = settings.now() + settings.connectTimeout;
-    const onread = { buffer: READ_BUFFER, callback: (size: number, buf: Uint8Array) => this.#onRead(size, buf as Buffer) };
+    const onread = {
+      buffer: READ_BUFFER,
+      callback: (size: number, buf: Uint8Array) => this.#onRead(size, buf as Buffer),
+    };
     const { host, port, path } = target;
     const socket = path === '' ? connect({ host, port, noDelay: true, onread }) : connect({ path, onread });
     this.socket = socket;
@@ -284,7 +287,10 @@ export class ClientConnection {
     const framing = this.#framing;
     frameResponse(framing, pairs, kinds, parser.minor, status, this.#method, this.#upgrade);
     if (framing.error !== '' || status < 100 || status > 599) {
-      this.#fail('MS_BAD_RESPONSE', `The endpoint's answer (status ${status}) has an invalid status, length or upgrade.`);
+      this.#fail(
+        'MS_BAD_RESPONSE',
+        `The endpoint's answer (status ${status}) has an invalid status, length or upgrade.`,
+      );
       return end;
     }
     const head = parser.head(framing.listed);
@@ -398,8 +404,10 @@ export class ClientConnection {
   #onError(error: NodeJS.ErrnoException): void {
     if (this.#handler === null) return;
     const where = describe(error);
-    if (this.#state === CONNECTING) this.#fail('MS_CONNECT_FAILED', `The endpoint could not be reached${where}.`, error);
-    else if (this.#state === AWAITING) this.#fail('MS_ENDPOINT_RESET', `The connection to the endpoint broke${where}.`, error);
+    if (this.#state === CONNECTING)
+      this.#fail('MS_CONNECT_FAILED', `The endpoint could not be reached${where}.`, error);
+    else if (this.#state === AWAITING)
+      this.#fail('MS_ENDPOINT_RESET', `The connection to the endpoint broke${where}.`, error);
     else this.#fail('MS_RESPONSE_CUT', `The endpoint's answer was cut${where}.`, error);
   }
 

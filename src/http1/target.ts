@@ -39,5 +39,9 @@ export function parseAbsolute(target: string): { secure: boolean; authority: str
   const match = /^(https?):\/\/([^/?]*)(.*)$/is.exec(target);
   if (match === null || !isAuthority(match[2]!)) return null;
   const rest = match[3]!;
-  return { secure: match[1]!.length === 5, authority: match[2]!, path: rest.startsWith('/') ? rest : rest === '' ? '' : `/${rest}` };
+  return {
+    secure: match[1]!.length === 5,
+    authority: match[2]!,
+    path: rest.startsWith('/') ? rest : rest === '' ? '' : `/${rest}`,
+  };
 }

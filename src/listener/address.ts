@@ -6,6 +6,9 @@ export type ListenAddress =
   | { readonly path: string }
   | { readonly fd: number };
 
+/** Where it listens in fact. */
+export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
 function invalid(where: unknown): MultiserverError {
   return new MultiserverError(
     'MS_INVALID_OPTION',
@@ -25,7 +28,8 @@ export function parseListenAddress(where: number | string | ListenAddress): List
   if (where.startsWith('unix:') && where.length > 5) {
     const path = where.slice(5);
     // Longer paths are cut off in silence by the kernel.
-    if (Buffer.byteLength(path) > 107) throw new MultiserverError('MS_INVALID_OPTION', `The socket path "${path}" is longer than 107 bytes.`);
+    if (Buffer.byteLength(path) > 107)
+      throw new MultiserverError('MS_INVALID_OPTION', `The socket path "${path}" is longer than 107 bytes.`);
     return { path };
   }
   if (/^fd:\d{1,4}$/.test(where)) return { fd: Number(where.slice(3)) };
@@ -36,9 +40,8 @@ export function parseListenAddress(where: number | string | ListenAddress): List
 }
 
 /** For people: `http://127.0.0.1:3000`, `unix:/run/x.sock`. */
-export function formatAddress(address: ListenAddress): string {
+export function formatAddress(address: BoundAddress): string {
   if ('path' in address) return `unix:${address.path}`;
-  if ('fd' in address) return `fd:${address.fd}`;
-  const host = address.host ?? '0.0.0.0';
+  const { host } = address;
   return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { MultiserverError } from '../errors.js';
 import type { ClientInfo } from '../exchange.js';
 import { ServerConnection, type ServerSettings } from '../http1/server-connection.js';
-import type { ListenAddress } from './address.js';
+import type { BoundAddress, ListenAddress } from './address.js';
 
 export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   readonly maxConnections: number;
@@ -27,8 +27,10 @@ export class Listener {
   }
 
   /** Resolves with the address that was bound; rejects with MS_LISTEN_FAILED. */
-  listen(address: ListenAddress): Promise<ListenAddress> {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+  listen(address: ListenAddress): Promise<BoundAddress> {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) =>
+      this.#accept(socket),
+    );
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
       server.listen({ ...address, backlog: 4096 }, () => {
@@ -36,9 +38,8 @@ export class Listener {
         // Accepting fails for a while when descriptors run out: the next connection tries again.
         server.on('error', () => {});
         this.#servers.push(server);
-        const bound = server.address() as AddressInfo | string | null;
-        if (typeof bound === 'string') resolve({ path: bound });
-        else resolve(bound === null ? address : { host: bound.address, port: bound.port });
+        const bound = server.address() as AddressInfo | string;
+        resolve(typeof bound === 'string' ? { path: bound } : { host: bound.address, port: bound.port });
       });
     });
   }
@@ -116,7 +117,8 @@ function clientOf(socket: Socket): ClientInfo {
 }
 
 function listenError(address: ListenAddress, error: NodeJS.ErrnoException): MultiserverError {
-  const where = 'path' in address ? address.path : 'fd' in address ? `file descriptor ${address.fd}` : `port ${address.port}`;
+  const where =
+    'path' in address ? address.path : 'fd' in address ? `file descriptor ${address.fd}` : `port ${address.port}`;
   const why =
     error.code === 'EADDRINUSE'
       ? 'it is already in use'

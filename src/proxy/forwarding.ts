@@ -4,7 +4,15 @@ import type { Admission, Waiter } from '../balance/limits/admission.js';
 import type { RetryBudget } from '../balance/limits/retry-budget.js';
 import type { Pool } from '../balance/pool.js';
 import { MultiserverError } from '../errors.js';
-import { BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Exchange, type Head, type Reply, type RequestSink } from '../exchange.js';
+import {
+  BODY_LENGTH,
+  BODY_NONE,
+  BODY_TUNNEL,
+  type Exchange,
+  type Head,
+  type Reply,
+  type RequestSink,
+} from '../exchange.js';
 import type { ClientConnection, ResponseHandler } from '../http1/client-connection.js';
 import { F_CONTENT_TYPE, F_IDEMPOTENCY_KEY, F_RETRY_AFTER, F_SET_COOKIE } from '../http1/fields.js';
 import { type ForwardSettings, writeRequestHead } from './forward-headers.js';
@@ -133,7 +141,12 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const connection = this.#connection!;
     const exchange = this.#exchange;
     const endpoint = this.#endpoint!;
-    connection.begin(writeRequestHead(exchange, endpoint, this.#context), exchange.method, exchange.body, exchange.upgrade);
+    connection.begin(
+      writeRequestHead(exchange, endpoint, this.#context),
+      exchange.method,
+      exchange.body,
+      exchange.upgrade,
+    );
     if (!this.#hasBody) {
       connection.sendEnd(null, this.#deadline);
       return;
@@ -193,7 +206,12 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       if (kinds[i] === F_CONTENT_TYPE) eventStream = /^text\/event-stream\b/i.test(pairs[2 * i + 1]!);
       else if (kinds[i] === F_RETRY_AFTER) this.#retryAfter = secondsOf(pairs[2 * i + 1]!);
     }
-    if (retryStatuses.length > 0 && retryStatuses.includes(status) && SAFE.has(exchange.method) && this.#mayRetry(true)) {
+    if (
+      retryStatuses.length > 0 &&
+      retryStatuses.includes(status) &&
+      SAFE.has(exchange.method) &&
+      this.#mayRetry(true)
+    ) {
       this.#connection!.abort();
       this.#settle(false);
       this.#retry(null);

@@ -1,0 +1,36 @@
+import { instanceName, OPTION_ROWS, type LoadBalancerOptions } from '../../index.js';
+import { createLog, type Log, type LogFormat } from '../log.js';
+import { usageError } from '../usage-error.js';
+import { asOptions, type Given } from '../values.js';
+
+export interface Common {
+  readonly name: string;
+  readonly log: Log;
+  readonly options: LoadBalancerOptions;
+  readonly where: readonly (string | number)[];
+}
+
+/** What `start` and `proxy` have in common, from what was given. */
+export function readCommon(given: Given, folder: string): Common {
+  const { values, sources } = given;
+  const format = values.get('logFormat') as string | undefined;
+  if (format !== undefined && format !== 'pretty' && format !== 'json') {
+    throw usageError(`${sources.get('logFormat')} must be pretty or json; it is '${format}'.`);
+  }
+  const port = values.get('port');
+  if (port !== undefined && !(Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535)) {
+    throw usageError(`${sources.get('port')} must be a whole number from 0 to 65535; it is '${port}'.`);
+  }
+  const listen = (values.get('listen') ?? []) as string[];
+  return {
+    name: instanceName(values.get('name') as string | undefined, folder),
+    log: createLog(format as LogFormat | undefined, values.get('quiet') === true),
+    options: asOptions(given, OPTION_ROWS.balancer) as LoadBalancerOptions,
+    where: [...listen, ...(port === undefined ? [] : [port as number])],
+  };
+}
+
+/** Where there is no app of our own that asks for a port. */
+export function expectWhere(where: readonly (string | number)[], example: string): void {
+  if (where.length === 0) throw usageError(`Say where to listen with -p or --listen, as in: multiserver ${example}`);
+}

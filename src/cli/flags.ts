@@ -1,0 +1,91 @@
+import { OPTION_ROWS, type OptionRow } from '../index.js';
+
+/** A flag, its environment variable, and the option it sets: a row of the options' table, or one of the command line's own. */
+export interface FlagRow extends OptionRow {
+  /** `MULTISERVER_…`; wins over the default, the flag wins over it. */
+  readonly env: string;
+  /** Heading in `--help`. */
+  readonly group: string;
+}
+
+const OWN = 'Start and output:';
+const WORKERS = 'Workers:';
+const BALANCING = 'Balancing:';
+const LIMITS = 'Limits and time-outs:';
+
+const own = (
+  name: string,
+  kind: OptionRow['kind'],
+  flag: string,
+  fallback: string,
+  allowed: string,
+  description: string,
+) => withEnv({ name, kind, flag, default: fallback, allowed, description }, OWN);
+
+const LISTEN = own(
+  'listen',
+  'list',
+  '--listen <address>',
+  'what the app asks for',
+  'addresses such as 127.0.0.1:3000, unix:/path or fd:3',
+  'Where to listen: 127.0.0.1:3000, unix:/path or fd:3 (a socket handed over by systemd); may be repeated.',
+);
+const PORT = own(
+  'port',
+  'number',
+  '-p, --port <n>',
+  'what the app asks for',
+  'a whole number from 0 to 65535',
+  'Port to listen on, on all interfaces.',
+);
+const NAME = own(
+  'name',
+  'text',
+  '--name <name>',
+  "the folder's name",
+  "1 to 40 letters, digits, '.', '_' or '-'",
+  'Name of the instance, for status and stop.',
+);
+const LOG_FORMAT = own(
+  'logFormat',
+  'text',
+  '--log-format <format>',
+  'pretty in a terminal, else json',
+  'pretty or json',
+  'Form of the log.',
+);
+const QUIET = own(
+  'quiet',
+  'boolean',
+  '--quiet',
+  'false',
+  'true or false',
+  'Only warnings, errors and what workers write.',
+);
+const DEBUG = own('debug', 'boolean', '--debug', 'false', 'true or false', 'Errors with their stack traces.');
+
+/** Rows that are asked for often come under a heading of their own. */
+const balancer = OPTION_ROWS.balancer.map((row) => {
+  const often =
+    ['list', 'boolean', 'algorithm', 'numbers'].includes(row.kind) ||
+    /^(maxConcurrent|timeout$|retries|health|queue)/.test(row.name);
+  return withEnv(row, often ? BALANCING : LIMITS);
+});
+const spawn = OPTION_ROWS.spawn.filter(({ flag }) => flag !== '').map((row) => withEnv(row, WORKERS));
+
+/** What each command takes. */
+export const FLAGS = {
+  start: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...spawn, ...balancer],
+  proxy: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...balancer],
+  status: [NAME, own('json', 'boolean', '--json', 'false', 'true or false', 'JSON instead of a table.'), DEBUG],
+  stop: [NAME, DEBUG],
+} satisfies Record<string, readonly FlagRow[]>;
+
+/** `--no-preserve-host` → `preserve-host` */
+export function longName(flag: string): string {
+  return /--(?:no-)?([a-z-]+)/.exec(flag)![1]!;
+}
+
+function withEnv(row: OptionRow, group: string): FlagRow {
+  return { ...row, group, env: `MULTISERVER_${longName(row.flag).replaceAll('-', '_').toUpperCase()}` };
+}

@@ -1,0 +1,43 @@
+import type { Endpoint, LoadBalancer } from '../index.js';
+import type { Log } from './log.js';
+
+const nameOf = (endpoint: Endpoint): string =>
+  endpoint.slot >= 0 ? `Worker ${endpoint.slot} (pid ${endpoint.pid})` : `Endpoint ${endpoint.url}`;
+
+const fieldsOf = (endpoint: Endpoint) =>
+  endpoint.slot >= 0 ? { worker: endpoint.slot, pid: endpoint.pid } : { endpoint: endpoint.url };
+
+/** Writes one line for each thing that happens to an endpoint, and what workers write. */
+export function narrate(balancer: LoadBalancer, log: Log): void {
+  const { events } = balancer;
+  events.on('output', (writer, stream, line) => log.output(writer, stream, line));
+  events.on('ready', (endpoint) => log.event('info', 'ready', `${nameOf(endpoint)} is ready`, fieldsOf(endpoint)));
+  events.on('problem', (message, error) =>
+    log.event('warn', 'problem', message, error === undefined ? {} : { error: String(error) }),
+  );
+  events.on('crash', ({ slot, pid }, { code, signal, stderr }) => {
+    const how = signal === null ? `exit code ${code}` : signal;
+    log.event('error', 'crash', `Worker ${slot} (pid ${pid}) crashed (${how}) and is started again`, {
+      worker: slot,
+      pid,
+      code,
+      signal,
+      stderr,
+    });
+  });
+  events.on('eject', (endpoint, { reason }) =>
+    log.event('warn', 'eject', `${nameOf(endpoint)} gets no requests for a while: ${reason}`, {
+      ...fieldsOf(endpoint),
+      reason,
+    }),
+  );
+  events.on('change', (endpoint, { from, to, reason }) => {
+    if (to === 'ready' || to === 'ejected' || to === 'gone') return; // these have events of their own, or are told by `crash`
+    log.event('info', 'change', `${nameOf(endpoint)}: ${from} → ${to} (${reason})`, {
+      ...fieldsOf(endpoint),
+      from,
+      to,
+      reason,
+    });
+  });
+}

@@ -1,0 +1,141 @@
+import { constants } from 'node:os';
+import {
+  LoadBalancer,
+  MultiserverError,
+  openControl,
+  VERSION,
+  type Control,
+  type LoadBalancerOptions,
+} from '../index.js';
+import { expectFree, showAddress } from './addresses.js';
+import { DONE } from './exit-codes.js';
+import type { Log } from './log.js';
+import { narrate } from './narrate.js';
+
+export interface ServeSettings {
+  readonly name: string;
+  readonly log: Log;
+  readonly options: LoadBalancerOptions;
+  /** Where to listen; empty: where the app asked to. */
+  readonly where: readonly (string | number)[];
+  /** What is balanced, for people. */
+  readonly target: string;
+  /** How many workers will come up; 0: none. */
+  readonly workers: number;
+  /** Spawns the workers or adds the endpoints. */
+  prepare(balancer: LoadBalancer): Promise<unknown>;
+}
+
+/** The life of `start` and `proxy`: up, until a signal or `multiserver stop` ends it. Gives the exit code. */
+export async function serve(settings: ServeSettings): Promise<number> {
+  const { name, log, where } = settings;
+  const balancer = new LoadBalancer(settings.options);
+  narrate(balancer, log);
+  const ending = new Ending(balancer, log);
+  let control: Control | undefined;
+  try {
+    control = await openInstance(name, balancer, ending, log);
+    ending.onSignals();
+    await expectFree(where);
+    showProgress(balancer, settings);
+    if (!ending.begun) await settings.prepare(balancer);
+    if (!ending.begun) boot(balancer, settings, (await balancer.listen(...where)).map(showAddress));
+  } catch (error) {
+    log.progress(null);
+    // Whatever fails after the end was asked for fails because of it.
+    if (!ending.begun) {
+      await balancer.close({ timeout: 0 });
+      control?.close();
+      throw error;
+    }
+  }
+  await ending.done;
+  control?.close();
+  log.event('info', 'stopped', 'Stopped');
+  return DONE;
+}
+
+/** Stops the balancer gracefully when first asked to, and at once when asked again. */
+class Ending {
+  readonly #balancer: LoadBalancer;
+  readonly #log: Log;
+  #settle!: (closed: Promise<void>) => void;
+  readonly done = new Promise<void>((resolve) => (this.#settle = resolve));
+  begun = false;
+
+  constructor(balancer: LoadBalancer, log: Log) {
+    this.#balancer = balancer;
+    this.#log = log;
+  }
+
+  begin(reason: string): void {
+    const closed = this.#balancer.close();
+    if (this.begun) {
+      closed.catch(() => {}); // the first call's promise is the one that `done` follows
+      return;
+    }
+    this.begun = true;
+    this.#log.progress(null);
+    this.#log.event('info', 'stop', `${reason}: finishing what is in progress; once more ends it at once`);
+    this.#settle(closed);
+  }
+
+  onSignals(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        const again = this.begun;
+        this.begin(signal);
+        if (!again) return;
+        const exit = () => process.exit(128 + constants.signals[signal]);
+        this.done.then(exit, exit);
+        setTimeout(exit, 2000);
+      });
+    }
+  }
+}
+
+/** Without a control socket the app can be served all the same; under a name that is taken it could not be told from the other. */
+async function openInstance(
+  name: string,
+  balancer: LoadBalancer,
+  ending: Ending,
+  log: Log,
+): Promise<Control | undefined> {
+  const commands = {
+    status: () => ({ name, ...balancer.status() }),
+    stop: () => ending.begin('multiserver stop'),
+    /** Never answered: its caller sees the end of this process as the end of the connection. */
+    wait: () => new Promise(() => {}),
+  };
+  try {
+    return await openControl(name, commands);
+  } catch (error) {
+    if (!(error instanceof MultiserverError) || error.code !== 'MS_CONTROL_FAILED') {
+      throw new MultiserverError(
+        'MS_ALREADY_RUNNING',
+        `An instance named ${name} is already running: end it with "multiserver stop --name ${name}", or give this one another --name.`,
+        { cause: error },
+      );
+    }
+    log.event('warn', 'control', `status and stop will not find this instance: ${error.message}`);
+    return undefined;
+  }
+}
+
+function showProgress(balancer: LoadBalancer, { log, workers, target }: ServeSettings): void {
+  if (workers === 0) return;
+  let ready = 0;
+  const show = () =>
+    log.progress(
+      `${'▰'.repeat(ready)}${'▱'.repeat(workers - ready)} ${ready} of ${workers} workers of ${target} ready`,
+    );
+  show();
+  balancer.events.on('ready', () => {
+    if (ready < workers && ++ready < workers) show();
+  });
+}
+
+function boot(balancer: LoadBalancer, { name, target, log }: ServeSettings, addresses: readonly string[]): void {
+  const { algorithm, endpoints } = balancer.status();
+  log.boot({ version: VERSION, name, addresses, target, endpoints: endpoints.length, algorithm });
+}

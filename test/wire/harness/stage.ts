@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
+import { Client } from './client.js';
+import { Origin } from './origin.js';
+import { PATIENCE, pause } from './peer.js';
+import { countSockets } from './sockets.js';
+import { Transcript } from './transcript.js';
+
+export interface Setting {
+  /** Options of the balancer. */
+  options?: LoadBalancerOptions;
+  /** How many origins it has as endpoints; 1 by default. */
+  origins?: number;
+  /** Own routes, middleware, events: what is said before it listens. */
+  setup?: (balancer: LoadBalancer) => void;
+  /** The balancer must have let everything go by itself at the end, without being closed; false where the test ends in its midst. */
+  settles?: boolean;
+}
+
+/** What one test plays on: origins, the balancer before them, clients. */
+export class Stage {
+  readonly transcript = new Transcript();
+  readonly balancer: LoadBalancer;
+  readonly origins: Origin[] = [];
+  readonly #clients: Client[] = [];
+  #where: { host: string; port: number } = { host: '127.0.0.1', port: 0 };
+
+  constructor(setting: Setting) {
+    this.balancer = new LoadBalancer(setting.options);
+    setting.setup?.(this.balancer);
+  }
+
+  async begin(setting: Setting): Promise<void> {
+    for (let i = 0; i < (setting.origins ?? 1); i++) {
+      const origin = new Origin(i === 0 ? 'origin' : `origin${i + 1}`, this.transcript);
+      this.origins.push(origin);
+      await origin.listen();
+      this.balancer.endpoints.add(origin.url);
+    }
+    const [address] = await this.balancer.listen('127.0.0.1:0');
+    assert.ok(address !== undefined && 'port' in address, 'the balancer says where it listens');
+    this.#where = { host: '127.0.0.1', port: address.port };
+  }
+
+  /** The first origin. */
+  get origin(): Origin {
+    return this.origins[0]!;
+  }
+
+  get port(): number {
+    return this.#where.port;
+  }
+
+  /** The first client; {@link connect} gives more. */
+  get client(): Client {
+    return this.#clients[0] ?? this.connect();
+  }
+
+  connect(): Client {
+    const client = new Client(
+      this.#clients.length === 0 ? 'client' : `client${this.#clients.length + 1}`,
+      this.#where,
+      this.transcript,
+    );
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Waits for something that no byte tells. */
+  async until(what: string, met: () => boolean, patience = PATIENCE): Promise<void> {
+    const end = performance.now() + patience;
+    while (!met()) {
+      if (performance.now() > end) throw new Error(`expected ${what}; after ${patience} ms still not`);
+      await pause(5);
+    }
+  }
+
+  async end(settles: boolean): Promise<void> {
+    for (const client of this.#clients) client.socket.destroy();
+    if (settles) {
+      await this.until('the balancer to let its clients and requests go', () => {
+        const { connections, inFlight, queued } = this.balancer.status();
+        return connections === 0 && inFlight === 0 && queued === 0;
+      });
+    }
+    await this.release();
+  }
+
+  async release(): Promise<void> {
+    for (const client of this.#clients) client.socket.destroy();
+    for (const origin of this.origins) await origin.close();
+    await this.balancer.close({ timeout: 0 });
+  }
+}
+
+/**
+ * A test that is a sentence, played between an origin, the balancer and a client over real sockets. Everything is closed afterwards, and
+ * a socket that stays open fails the test.
+ */
+export function wire(sentence: string, play: (stage: Stage) => Promise<void>, setting: Setting = {}): void {
+  test(sentence, { timeout: 60_000 }, async () => {
+    const before = countSockets();
+    const stage = new Stage(setting);
+    try {
+      await stage.begin(setting);
+      await play(stage);
+      await stage.end(setting.settles ?? true);
+    } catch (error) {
+      await stage.release();
+      throw withTranscript(error, stage.transcript);
+    }
+    await noMoreSockets(before, stage.transcript);
+  });
+}
+
+async function noMoreSockets(before: number, transcript: Transcript): Promise<void> {
+  const end = performance.now() + PATIENCE;
+  while (countSockets() > before) {
+    if (performance.now() > end)
+      throw new Error(`${countSockets() - before} sockets were left open\n\nWhat happened:\n${transcript}`);
+    await pause(5);
+  }
+}
+
+function withTranscript(error: unknown, transcript: Transcript): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const told = new Error(`${error.message}\n\nWhat happened:\n${transcript}\n`);
+  told.stack = `${error.name}: ${told.message}\n${(error.stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n')}`;
+  return told;
+}
