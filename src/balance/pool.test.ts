@@ -193,7 +193,7 @@ test('whatever happens, the ledger adds up, no limit is exceeded, and only those
             remove: 'remove',
             gone: 'gone',
           } as const;
-          pool[actions[what as keyof typeof actions]](member);
+          pool[actions[what]](member);
         }
         assert.equal(pool.inFlight, flights.length);
         for (const endpoint of everyone) {

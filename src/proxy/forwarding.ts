@@ -29,11 +29,11 @@ export interface ForwardingContext extends ForwardSettings {
   readonly retryIdempotencyKey: boolean;
   /** Octets of a request body that are kept so that it can be sent again. */
   readonly maxReplay: number;
-  now(): number;
-  random(): number;
-  acquire(endpoint: Endpoint, handler: ResponseHandler): ClientConnection;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly acquire: (endpoint: Endpoint, handler: ResponseHandler) => ClientConnection;
   /** No answer could be had: a fallback, or an error answer. */
-  onFailed(exchange: Exchange, reply: Reply, error: MultiserverError): void;
+  readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
 }
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);

@@ -116,7 +116,7 @@ describe('middleware around a proxied answer', () => {
       await next();
       c.res = new Response('mine');
     });
-    endpoint.onRequest = ({ reply }) => void reply.sendHead(200, '', headOf([]), BODY_CHUNKED, -1);
+    endpoint.onRequest = ({ reply }) => reply.sendHead(200, '', headOf([]), BODY_CHUNKED, -1);
     assert.equal((await ask({ target: '/' })).text, 'mine');
     await until(() => endpoint.gone !== null);
     assert.notEqual(endpoint.gone, null);

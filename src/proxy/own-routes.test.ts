@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../exchange.js';
@@ -53,7 +53,7 @@ describe('an own route', () => {
   test('answers with a length, and with what its request was', async () => {
     app.post('/hello/:name', async (c) => {
       const { address, port, encrypted } = c.env.client;
-      const { remote } = getConnInfo(c as unknown as Context);
+      const { remote } = getConnInfo(c);
       return c.json({
         name: c.req.param('name'),
         url: c.req.url,

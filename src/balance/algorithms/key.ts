@@ -48,7 +48,8 @@ const EQUALS = 0x3d;
 const SEMICOLON = 0x3b;
 const SPACE = 0x20;
 
-function textOf(key: unknown): string | undefined {
+/** A user's function need not be typed: it may return a number. */
+function textOf(key: string | number | null | undefined): string | undefined {
   return key === undefined || key === null ? undefined : String(key);
 }
 
@@ -81,7 +82,8 @@ function cookieOf(field: string | undefined, name: string): string | undefined {
   return field!.slice(at, end < 0 ? undefined : end);
 }
 
-function split(by: string): [kind: string, name: string] {
-  const colon = String(by).indexOf(':');
+function split(by: unknown): [kind: string, name: string] {
+  if (typeof by !== 'string') return ['', ''];
+  const colon = by.indexOf(':');
   return colon < 0 ? ['', ''] : [by.slice(0, colon), by.slice(colon + 1)];
 }
