@@ -2,53 +2,19 @@ import { connect, type Socket } from 'node:net';
 import { MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Head } from '../exchange.js';
 import { writeParts } from '../util/outlet.js';
-import { ChunkedDecoder } from './chunked.js';
+import { BodyDecoder } from './body-decoder.js';
+import type { ClientSettings, ConnectTarget, ResponseHandler } from './client-settings.js';
 import { Framing, frameResponse } from './framing.js';
-import { FAILED, type HeadLimits, HeadParser, NEED_MORE, RESPONSE, TRAILERS } from './head-parser.js';
+import { FAILED, HeadParser, NEED_MORE, RESPONSE } from './head-parser.js';
 import { chunkLine, writeLastChunk } from './writer.js';
-
-/** Hears of one request sent over a {@link ClientConnection}. After `onResponseEnd` or `onResponseError` nothing more is called. */
-export interface ResponseHandler {
-  /** The connection is there; not called when it was there already. */
-  onConnected(): void;
-  onInterim(status: number, head: Head): void;
-  onResponseHead(status: number, reason: string, head: Head, body: number, length: number): void;
-  /** A piece of the body, valid only during the call. False: pause until {@link ClientConnection.resume}. */
-  onResponseData(chunk: Buffer): boolean;
-  onResponseEnd(trailers: Head | null): void;
-  /** Nothing more is at hand for now. */
-  onResponseFlush(): void;
-  onResponseError(error: MultiserverError): void;
-  onRequestDrain(): void;
-}
-
-/** What a connection to an endpoint needs to know; times in ms. */
-export interface ClientSettings extends HeadLimits {
-  readonly connectTimeout: number;
-  readonly responseTimeout: number;
-  readonly responseIdleTimeout: number;
-  readonly tunnelIdleTimeout: number;
-  now(): number;
-  /** May be used for another request. */
-  onIdle(connection: ClientConnection): void;
-  onClose(connection: ClientConnection): void;
-}
-
-export interface ConnectTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-}
 
 const CONNECTING = 0;
 const IDLE = 1;
 /** The response's head is awaited. */
 const AWAITING = 2;
 const IN_BODY = 3;
-const IN_CHUNKS = 4;
-const IN_TRAILERS = 5;
-const IN_TUNNEL = 6;
-const CLOSED = 7;
+const IN_TUNNEL = 4;
+const CLOSED = 5;
 
 /** How long a tunnel stays half open. */
 const AFTER_TUNNEL_MS = 10_000;
@@ -73,8 +39,7 @@ export class ClientConnection {
   readonly #settings: ClientSettings;
   readonly #parser: HeadParser;
   readonly #framing = new Framing();
-  #chunks: ChunkedDecoder | null = null;
-  #trailers: HeadParser | null = null;
+  readonly #body: BodyDecoder;
   #handler: ResponseHandler | null = null;
   #state = CONNECTING;
   #method = '';
@@ -82,7 +47,6 @@ export class ClientConnection {
   #held = '';
   #requestBody = BODY_NONE;
   #requestDone = false;
-  #left = 0;
   #reusable = false;
   #paused = false;
   #blocked = false;
@@ -92,6 +56,7 @@ export class ClientConnection {
   constructor(target: ConnectTarget, settings: ClientSettings, handler: ResponseHandler) {
     this.#settings = settings;
     this.#parser = new HeadParser(RESPONSE, settings);
+    this.#body = new BodyDecoder(settings);
     this.#handler = handler;
     this.#deadline = settings.now() + settings.connectTimeout;
     const onread = {
@@ -229,30 +194,12 @@ export class ClientConnection {
           p = this.#takeHead(buf, p, end);
           break;
         case IN_BODY: {
-          const to = Math.min(end, p + this.#left);
-          this.#left -= to - p;
-          this.#data(buf.subarray(p, to));
-          p = to;
-          if (this.#left === 0) this.#ended(null, p < end);
-          break;
-        }
-        case IN_CHUNKS: {
-          const chunks = this.#chunks!;
-          p = chunks.decode(buf, p, end);
-          if (chunks.dataEnd > chunks.dataStart) this.#data(buf.subarray(chunks.dataStart, chunks.dataEnd));
-          if (chunks.failed) return this.#fail('MS_BAD_RESPONSE', 'The endpoint sent an invalid chunk.');
-          if (chunks.done && this.#state === IN_CHUNKS) {
-            (this.#trailers ??= new HeadParser(TRAILERS, this.#settings)).reset();
-            this.#state = IN_TRAILERS;
-          }
-          break;
-        }
-        case IN_TRAILERS: {
-          const trailers = this.#trailers!;
-          p = trailers.parse(buf, p, end);
-          if (p === NEED_MORE) return;
-          if (p === FAILED) return this.#fail('MS_BAD_RESPONSE', 'The endpoint sent an invalid trailer section.');
-          this.#ended(trailers.pairs.length === 0 ? null : trailers.head(null), p < end);
+          const body = this.#body;
+          p = body.decode(buf, p, end);
+          this.#data(buf.subarray(body.dataStart, body.dataEnd));
+          if (this.#state !== IN_BODY) return;
+          if (body.error !== '') return this.#fail('MS_BAD_RESPONSE', 'The endpoint sent an invalid chunk or trailer.');
+          if (body.done) this.#ended(body.trailers, p < end);
           break;
         }
         case IN_TUNNEL:
@@ -302,27 +249,18 @@ export class ClientConnection {
     this.#reusable = framing.keepAlive;
     this.keepAliveTimeout = framing.keepAliveTimeout;
     this.#idleTimeout = this.#settings.responseIdleTimeout;
-    this.#left = framing.body === BODY_LENGTH ? framing.length : Infinity;
-    const { body } = framing;
-    switch (body) {
-      case BODY_CHUNKED:
-        (this.#chunks ??= new ChunkedDecoder()).reset();
-        this.#state = IN_CHUNKS;
-        break;
-      case BODY_TUNNEL:
-        this.#idleTimeout = this.#settings.tunnelIdleTimeout;
-        this.#state = IN_TUNNEL;
-        break;
-      case BODY_NONE:
-        this.#left = 0;
-        this.#state = IN_BODY;
-        break;
-      default:
-        this.#state = IN_BODY;
+    const { body, length } = framing;
+    if (body === BODY_TUNNEL) {
+      this.#idleTimeout = this.#settings.tunnelIdleTimeout;
+      this.#state = IN_TUNNEL;
+    } else {
+      this.#state = IN_BODY;
+      this.#body.begin(body, body === BODY_LENGTH ? length : Infinity);
     }
     this.#touch();
-    handler.onResponseHead(status, parser.reason, head, body, framing.length);
-    if (this.#left === 0 && this.#state === IN_BODY) this.#ended(null, position < end);
+    handler.onResponseHead(status, parser.reason, head, body, length);
+    const empty = body === BODY_NONE || (body === BODY_LENGTH && length === 0);
+    if (empty && this.#state === IN_BODY) this.#ended(null, position < end);
     return position;
   }
 
@@ -388,7 +326,7 @@ export class ClientConnection {
         this.#fail('MS_ENDPOINT_CLOSED');
         break;
       case IN_BODY:
-        if (this.#left === Infinity) this.#ended(null, false);
+        if (this.#body.endless) this.#ended(null, false);
         else this.#fail('MS_RESPONSE_CUT');
         break;
       case IN_TUNNEL:

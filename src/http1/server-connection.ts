@@ -1,46 +1,24 @@
 import type { Socket } from 'node:net';
 import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type ClientInfo } from '../exchange.js';
-import { ChunkedDecoder } from './chunked.js';
+import { Backlog } from './backlog.js';
+import { BodyDecoder } from './body-decoder.js';
+import { BodyPace } from './body-pace.js';
 import { Framing } from './framing.js';
-import { FAILED, type HeadLimits, HeadParser, NEED_MORE, REQUEST, TRAILERS } from './head-parser.js';
+import { FAILED, HeadParser, NEED_MORE, REQUEST } from './head-parser.js';
 import { readRequestHead } from './request-head.js';
 import { ServerExchange } from './server-exchange.js';
-
-/** What an HTTP/1.x front needs to know; times in ms. */
-export interface ServerSettings extends HeadLimits {
-  readonly headTimeout: number;
-  readonly bodyIdleTimeout: number;
-  /** Octets a second that a request body must bring on average after `bodyRateGrace`, until the answer begins. */
-  readonly minBodyRate: number;
-  readonly bodyRateGrace: number;
-  readonly writeTimeout: number;
-  readonly keepAliveTimeout: number;
-  readonly maxRequestsPerConnection: number;
-  readonly maxBodySize: number;
-  now(): number;
-  /** A request has come; its body may follow. */
-  onExchange(exchange: ServerExchange): void;
-  /** The request is refused, or the exchange has failed before its answer: answer it. */
-  onRefused(exchange: ServerExchange, error: MultiserverError): void;
-  /** The answer has left, or the client is gone. */
-  onExchangeEnd(exchange: ServerExchange): void;
-  onClose(connection: ServerConnection): void;
-}
+import type { ServerSettings } from './server-settings.js';
 
 // What the next octets are.
 const IN_HEAD = 0;
-const IN_LENGTH = 1;
-const IN_CHUNKS = 2;
-const IN_TRAILERS = 3;
+const IN_BODY = 1;
 /** The next request, which waits until this one is answered. */
-const IN_WAIT = 4;
-const IN_TUNNEL = 5;
+const IN_WAIT = 2;
+const IN_TUNNEL = 3;
 /** Nothing: read only so that the close can be seen, and thrown away. */
-const IN_NOTHING = 6;
+const IN_NOTHING = 4;
 
-/** Octets of body or of further requests kept while nobody takes them. */
-const BACKLOG = 64 * 1024;
 /** How long and how much is still read after the last answer, so that a reset does not destroy it on its way (RFC 9112 §9.6). */
 const LINGER_MS = 2000;
 const LINGER_BYTES = 1024 * 1024;
@@ -57,20 +35,13 @@ export class ServerConnection {
   readonly #settings: ServerSettings;
   readonly #parser: HeadParser;
   readonly #framing = new Framing();
-  #chunks: ChunkedDecoder | null = null;
-  #trailers: HeadParser | null = null;
+  readonly #pace: BodyPace;
+  #body: BodyDecoder | null = null;
   #input = IN_HEAD;
-  #left = 0;
-  #backlog: Buffer | null = null;
-  #paused = false;
-  #bodyPaused = false;
+  readonly #backlog: Backlog;
   #running = false;
   #requests = 0;
   #deadline: number;
-  #bodyFrom = 0;
-  #bodyBytes = 0;
-  #pausedAt = 0;
-  #awaitsContinue = false;
   #blocked = false;
   #halfClosed = 0;
   #seenSent = 0;
@@ -82,6 +53,8 @@ export class ServerConnection {
     this.client = client;
     this.#settings = settings;
     this.#parser = new HeadParser(REQUEST, settings);
+    this.#pace = new BodyPace(settings);
+    this.#backlog = new Backlog(socket);
     this.#deadline = settings.now() + settings.keepAliveTimeout;
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#onData(chunk));
@@ -105,11 +78,8 @@ export class ServerConnection {
       if (this.#lingered > LINGER_BYTES) this.socket.destroy();
       return;
     }
-    if (this.#backlog !== null) {
-      this.#stash(chunk, 0, chunk.length);
-      return;
-    }
-    this.#take(chunk, 0, chunk.length);
+    if (this.#backlog.empty) this.#take(chunk, 0, chunk.length);
+    else this.#backlog.keep(chunk, 0, chunk.length, this.#pace.paused);
   }
 
   /** Takes octets as far as they can be taken now; the rest waits in the backlog. */
@@ -120,11 +90,11 @@ export class ServerConnection {
       if (input === IN_HEAD) {
         if (this.#blocked) break;
         p = this.#takeHead(buf, p, end);
-      } else if (input === IN_LENGTH || input === IN_CHUNKS || input === IN_TRAILERS) {
-        if (this.#bodyPaused || !this.exchange!.flowing) break;
+      } else if (input === IN_BODY) {
+        if (this.#pace.paused || !this.exchange!.flowing) break;
         p = this.#takeBody(buf, p, end);
       } else if (input === IN_TUNNEL) {
-        if (this.#bodyPaused || !this.exchange!.flowing) break;
+        if (this.#pace.paused || !this.exchange!.flowing) break;
         this.#deliver(buf.subarray(p, end));
         p = end;
       } else if (input === IN_WAIT) {
@@ -134,33 +104,15 @@ export class ServerConnection {
       }
     }
     this.#running = false;
-    if (p < end) this.#stash(buf, p, end);
-  }
-
-  #stash(buf: Buffer, p: number, end: number): void {
-    const piece = buf.subarray(p, end);
-    this.#backlog = this.#backlog === null ? Buffer.from(piece) : Buffer.concat([this.#backlog, piece]);
-    if (this.#backlog.length >= BACKLOG || this.#bodyPaused) this.#pause();
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.socket.pause();
+    if (p < end) this.#backlog.keep(buf, p, end, this.#pace.paused);
   }
 
   /** Goes on with what waits. */
   #proceed(): void {
     if (this.#running || this.#closed) return;
-    const backlog = this.#backlog;
-    if (backlog !== null) {
-      this.#backlog = null;
-      this.#take(backlog, 0, backlog.length);
-    }
-    if (this.#backlog === null && this.#paused && !this.#bodyPaused) {
-      this.#paused = false;
-      this.socket.resume();
-    }
+    const octets = this.#backlog.take();
+    if (octets !== null) this.#take(octets, 0, octets.length);
+    if (this.#backlog.empty && !this.#pace.paused) this.#backlog.resume();
   }
 
   #takeHead(buf: Buffer, p: number, end: number): number {
@@ -193,111 +145,57 @@ export class ServerConnection {
         return end;
       }
       exchange.received = false;
-      this.#awaitsContinue = exchange.expectsContinue;
-      this.#bodyFrom = now;
-      this.#bodyBytes = 0;
-      this.#deadline = now + this.#settings.bodyIdleTimeout;
-      if (exchange.body === BODY_CHUNKED) {
-        (this.#chunks ??= new ChunkedDecoder()).reset();
-        this.#input = IN_CHUNKS;
-      } else {
-        this.#left = exchange.length;
-        this.#input = IN_LENGTH;
-      }
+      (this.#body ??= new BodyDecoder(this.#settings)).begin(exchange.body, exchange.length);
+      this.#pace.begin(exchange.expectsContinue);
+      this.#input = IN_BODY;
     }
     this.#settings.onExchange(exchange);
     return position;
   }
 
   #takeBody(buf: Buffer, p: number, end: number): number {
-    this.#awaitsContinue = false;
-    this.#deadline = this.#settings.now() + this.#settings.bodyIdleTimeout;
-    if (this.#input === IN_LENGTH) {
-      const exchange = this.exchange!;
-      const to = Math.min(end, p + this.#left);
-      this.#left -= to - p;
-      this.#bodyBytes += to - p;
-      if (this.#left > 0) {
-        this.#deliver(buf.subarray(p, to));
-        return to;
-      }
-      this.#bodyComplete(exchange);
-      this.#deliver(buf.subarray(p, to));
-      if (this.exchange === exchange) exchange.sink?.onRequestEnd(null);
-      return to;
-    }
-    if (this.#input === IN_CHUNKS) {
-      const chunks = this.#chunks!;
-      const position = chunks.decode(buf, p, end);
-      // A chunk's line counts as progress of the body, or endless tiny chunks would look slow.
-      this.#bodyBytes += position - p;
-      const size = chunks.dataEnd - chunks.dataStart;
-      const exchange = this.exchange!;
-      exchange.length += size;
-      if (chunks.failed) return this.#badBody('MS_BAD_CHUNK', end);
-      if (exchange.length > exchange.maxBody) return this.#badBody('MS_BODY_TOO_LARGE', end);
-      if (chunks.done) {
-        (this.#trailers ??= new HeadParser(TRAILERS, this.#settings)).reset();
-        this.#input = IN_TRAILERS;
-      }
-      if (size > 0) this.#deliver(buf.subarray(chunks.dataStart, chunks.dataEnd));
-      return position;
-    }
-    const trailers = this.#trailers!;
-    const position = trailers.parse(buf, p, end);
-    if (position === NEED_MORE) return end;
-    if (position === FAILED) return this.#badBody(trailers.error as ErrorCode, end);
     const exchange = this.exchange!;
-    this.#bodyComplete(exchange);
-    exchange.sink!.onRequestEnd(trailers.pairs.length === 0 ? null : trailers.head(null));
+    const body = this.#body!;
+    const position = body.decode(buf, p, end);
+    // A chunk's line counts as progress of the body, or endless tiny chunks would look slow.
+    this.#pace.count(position - p);
+    if (exchange.body === BODY_CHUNKED) exchange.length += body.dataEnd - body.dataStart;
+    const error = exchange.length > exchange.maxBody ? 'MS_BODY_TOO_LARGE' : body.error;
+    if (error !== '') {
+      this.#abandon(new MultiserverError(error));
+      return end;
+    }
+    const { done } = body;
+    if (done) {
+      this.#input = IN_WAIT;
+      exchange.received = true;
+    }
+    this.#deliver(buf.subarray(body.dataStart, body.dataEnd));
+    if (done && this.exchange === exchange) exchange.sink?.onRequestEnd(body.trailers);
     return position;
   }
 
   #deliver(piece: Buffer): void {
     const sink = this.exchange?.sink;
-    if (piece.length === 0 || !sink || sink.onRequestData(piece)) return;
-    this.#bodyPaused = true;
-    this.#pausedAt = this.#settings.now();
-  }
-
-  #bodyComplete(exchange: ServerExchange): void {
-    this.#deadline = Infinity;
-    this.#input = IN_WAIT;
-    exchange.received = true;
-  }
-
-  #badBody(code: ErrorCode, end: number): number {
-    this.#abandon(new MultiserverError(code));
-    return end;
+    if (piece.length > 0 && sink && !sink.onRequestData(piece)) this.#pace.pause();
   }
 
   // ---- what the exchange asks for
 
   /** Somebody takes the body from now on; time that it had to wait is not the client's. */
   deliver(): void {
-    this.#restartBodyClock();
+    this.#pace.restart();
     this.#proceed();
   }
 
   resumeBody(): void {
-    if (!this.#bodyPaused) return;
-    this.#bodyPaused = false;
-    const now = this.#settings.now();
-    this.#bodyFrom += now - this.#pausedAt;
-    if (this.#deadline !== Infinity) this.#deadline = now + this.#settings.bodyIdleTimeout;
+    if (!this.#pace.paused) return;
+    this.#pace.resume();
     this.#proceed();
   }
 
   continued(): void {
-    this.#awaitsContinue = false;
-    this.#restartBodyClock();
-  }
-
-  #restartBodyClock(): void {
-    if (this.#deadline === Infinity) return;
-    this.#bodyFrom = this.#settings.now();
-    this.#bodyBytes = 0;
-    this.#deadline = this.#bodyFrom + this.#settings.bodyIdleTimeout;
+    this.#pace.begin(false);
   }
 
   becomeTunnel(): void {
@@ -333,7 +231,7 @@ export class ServerConnection {
   refuse(exchange: ServerExchange, error: MultiserverError): void {
     this.closing = true;
     this.#input = IN_NOTHING;
-    this.#backlog = null;
+    this.#backlog.take();
     exchange.error = error;
     this.answerError(exchange, error);
   }
@@ -372,28 +270,27 @@ export class ServerConnection {
       return;
     }
     this.#input = IN_HEAD;
-    this.#bodyPaused = false;
+    this.#pace.paused = false;
     if (this.socket.writableNeedDrain) this.blockReply();
     this.#deadline = this.#settings.now() + this.#settings.keepAliveTimeout;
-    if (this.#halfClosed !== 0 && this.#backlog === null && !this.#running) {
+    if (this.#halfClosed !== 0 && this.#backlog.empty && !this.#running) {
       this.#linger();
       return;
     }
-    if (!this.#running && (this.#backlog !== null || this.#paused)) this.#proceed();
+    if (!this.#running) this.#proceed();
   }
 
   /** Half-closes and waits for the client to do the same, so that the last answer arrives (RFC 9112 §9.6). */
   #linger(): void {
     this.#input = IN_NOTHING;
-    this.#backlog = null;
+    this.#backlog.take();
     this.#expectFlush();
     if (this.#halfClosed !== 0) {
       this.socket.destroySoon();
       return;
     }
     this.socket.end();
-    this.#paused = false;
-    this.socket.resume();
+    this.#backlog.resume();
   }
 
   /** What was written has `writeTimeout` to leave, and then the client a moment to close. */
@@ -440,13 +337,13 @@ export class ServerConnection {
     }
     this.#halfClosed = this.#settings.now();
     if (this.exchange === null) {
-      if (this.#backlog === null) this.#linger();
+      if (this.#backlog.empty) this.#linger();
       return;
     }
     if (this.#input === IN_TUNNEL) {
       const { sink } = this.exchange;
       if (sink) sink.onRequestEnd(null);
-    } else if (!this.exchange.received && this.#backlog === null) {
+    } else if (!this.exchange.received && this.#backlog.empty) {
       // The body can never become whole.
       this.#abandon(new MultiserverError('MS_CLIENT_GONE'));
     }
@@ -456,7 +353,7 @@ export class ServerConnection {
     if (this.#closed) return;
     this.#closed = true;
     this.#input = IN_NOTHING;
-    this.#backlog = null;
+    this.#backlog.take();
     const exchange = this.exchange;
     if (exchange !== null) {
       const { sink } = exchange;
@@ -479,11 +376,8 @@ export class ServerConnection {
       else this.socket.destroy();
       return;
     }
-    if (!exchange.received && !exchange.replyBegun && !this.#bodyPaused && !this.#awaitsContinue && exchange.flowing) {
-      const elapsed = now - this.#bodyFrom;
-      const { minBodyRate, bodyRateGrace } = this.#settings;
-      const slow = elapsed > bodyRateGrace && this.#bodyBytes * 1000 < minBodyRate * elapsed;
-      if (now >= this.#deadline || slow) this.#abandon(new MultiserverError('MS_REQUEST_TIMEOUT'));
+    if (!exchange.received && !exchange.replyBegun && exchange.flowing && this.#pace.runs) {
+      if (this.#pace.isTooSlow(now)) this.#abandon(new MultiserverError('MS_REQUEST_TIMEOUT'));
       return;
     }
     // A client that closed its side and whose answer does not move has most likely closed both (RFC 9112 §9.6 lets it wait for more).

@@ -1,7 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { MultiserverError } from '../errors.js';
 import type { ClientInfo } from '../exchange.js';
-import { ServerConnection, type ServerSettings } from '../http1/server-connection.js';
+import { ServerConnection } from '../http1/server-connection.js';
+import type { ServerSettings } from '../http1/server-settings.js';
 import type { BoundAddress, ListenAddress } from './address.js';
 
 export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {

@@ -13,7 +13,8 @@ import {
   type Reply,
   type RequestSink,
 } from '../exchange.js';
-import type { ClientConnection, ResponseHandler } from '../http1/client-connection.js';
+import type { ClientConnection } from '../http1/client-connection.js';
+import type { ResponseHandler } from '../http1/client-settings.js';
 import { F_CONTENT_TYPE, F_IDEMPOTENCY_KEY, F_RETRY_AFTER, F_SET_COOKIE } from '../http1/fields.js';
 import { type ForwardSettings, writeRequestHead } from './forward-headers.js';
 

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../balance/endpoint.js';
-import { ClientConnection, type ClientSettings, type ResponseHandler } from '../http1/client-connection.js';
+import { ClientConnection } from '../http1/client-connection.js';
+import type { ClientSettings, ResponseHandler } from '../http1/client-settings.js';
 
 export type UpstreamSettings = Omit<ClientSettings, 'onIdle' | 'onClose'>;
 
