@@ -1,0 +1,119 @@
+// CPU per request of the balancer beside others: npm run bench [-- --quick]
+// See README.md, whose tables a full run writes anew. Needs Linux, wrk and two cores: the proxies get one, client and endpoint the other.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { freePort, has, start, stopAll } from './load/processes.mjs';
+import { PROXIES } from './load/proxies.mjs';
+import { median, report, showCell, writeReadme } from './load/report.mjs';
+import { burst } from './load/wrk.mjs';
+
+const SHAPES = [
+  { name: 'GET, 13 octets', method: 'GET', path: '/', body: 0 },
+  { name: 'GET, 32 KiB', method: 'GET', path: '/32k', body: 0 },
+  { name: 'POST, 13 octets', method: 'POST', path: '/', body: 13 },
+  { name: 'POST, 32 KiB', method: 'POST', path: '/', body: 32 * 1024 },
+];
+const CONNECTIONS = [1, 64, 256];
+
+const PROXY_CORE = 0;
+const CLIENT_CORE = 1;
+/** Discarded: connections are made, code is compiled. */
+const WARM_UP = 1;
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    only: { type: 'string' },
+    shape: { type: 'string' },
+    connections: { type: 'string' },
+  },
+});
+const { quick } = values;
+const rounds = Number(values.rounds ?? 5);
+const seconds = Number(values.seconds ?? 1);
+const shapes = SHAPES.filter(({ name }) => name.includes(values.shape ?? (quick ? 'GET, 13' : '')));
+const connections = values.connections?.split(',').map(Number) ?? (quick ? [64] : CONNECTIONS);
+const wanted = (values.only ?? (quick ? 'multiserver,nginx' : '')).split(',').filter((name) => name !== '');
+const complete =
+  !quick &&
+  [values.rounds, values.seconds, values.only, values.shape, values.connections].every((v) => v === undefined);
+
+process.exitCode = await main();
+
+async function main() {
+  if (!has('wrk') || !has('taskset')) {
+    console.error('The bench needs wrk and taskset: apt-get install wrk util-linux');
+    return 1;
+  }
+  const folder = mkdtempSync(`${tmpdir()}/bench-`);
+  process.on('SIGINT', () => void stopAll().then(() => process.exit(130)));
+  try {
+    const proxies = await startAll(folder);
+    const results = await measure(proxies);
+    console.log(`\n${report(results)}`);
+    if (complete) writeReadme(report(results), proxies);
+    return results.some(({ errors }) => errors > 0) ? 1 : 0;
+  } finally {
+    await stopAll();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function startAll(folder) {
+  const endpoint = await freePort();
+  await start(CLIENT_CORE, endpoint, [
+    process.execPath,
+    fileURLToPath(new URL('load/backend.mjs', import.meta.url)),
+    `${endpoint}`,
+  ]);
+  const proxies = [];
+  for (const proxy of PROXIES) {
+    if (wanted.length > 0 && !wanted.includes(proxy.name)) continue;
+    const missing = proxy.missing();
+    if (missing !== '') {
+      console.log(`${proxy.name} is left out. To have it: ${missing}`);
+      continue;
+    }
+    const port = await freePort();
+    const own = `${folder}/${proxies.length}`;
+    mkdirSync(own);
+    const child = await start(PROXY_CORE, port, proxy.command(port, endpoint, own), { XDG_RUNTIME_DIR: own });
+    proxies.push({ name: proxy.name, version: proxy.version(), port, pid: child.pid });
+  }
+  return proxies;
+}
+
+/** Round by round (A B C A B C …), so that what disturbs the machine for a while disturbs all. */
+async function measure(proxies) {
+  const results = [];
+  for (const shape of shapes) {
+    for (const count of connections) {
+      const bursts = new Map(proxies.map((proxy) => [proxy, []]));
+      for (const proxy of proxies) await burst(proxy, shape, count, WARM_UP, CLIENT_CORE);
+      for (let round = 0; round < rounds; round++) {
+        for (const proxy of proxies) bursts.get(proxy).push(await burst(proxy, shape, count, seconds, CLIENT_CORE));
+      }
+      const first = bursts.get(proxies.find(({ name }) => name === 'nginx'));
+      for (const [proxy, all] of bursts) {
+        const of = (key) => median(all.map((one) => one[key]));
+        const ratio = first === undefined ? NaN : median(all.map(({ cpu }, round) => cpu / first[round].cpu));
+        const result = {
+          shape: shape.name,
+          connections: count,
+          proxy: proxy.name,
+          cpu: of('cpu'),
+          ratio,
+          rate: of('rate'),
+        };
+        const errors = all.reduce((sum, one) => sum + one.errors, 0);
+        results.push({ ...result, p50: of('p50'), p99: of('p99'), errors });
+        console.log(showCell(results.at(-1)));
+      }
+    }
+  }
+  return results;
+}
