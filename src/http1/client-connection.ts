@@ -330,7 +330,8 @@ export class ClientConnection {
         else this.#fail('MS_RESPONSE_CUT');
         break;
       case IN_TUNNEL:
-        this.#handler?.onResponseEnd(null);
+        // The endpoint has said its last, and nobody is left to hear the client's.
+        this.#ended(null, false);
         break;
       case CLOSED:
         break;

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +14,7 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Clients come from an address of their own, so that it is told apart from the balancer's. */
 export const CLIENT = '127.0.0.2';
 /** How long anything may take before the test gives up on it; generous, for slow machines. */
-const PATIENCE = 60_000;
+export const PATIENCE = 60_000;
 
 export interface Setting {
   /** What follows `multiserver start`. */
@@ -31,9 +34,18 @@ export interface Answer {
   text: string;
 }
 
-/** An example app running on two workers behind the command-line balancer. */
+/** What `multiserver status --json` says of it, as far as a test looks at it. */
+interface Status {
+  inFlight: number;
+  endpoints: { pid: number; inFlight: number; failures: number }[];
+}
+
+const CLI = `${ROOT}dist/cli/main.js`;
+
+/** An example app running on two workers behind the command-line balancer, unseen by any other instance of this machine. */
 export class Site {
   readonly #setting: Setting;
+  readonly #runtime = mkdtempSync(join(tmpdir(), 'ms-example-'));
   #process: ChildProcess | undefined;
   #output = '';
   port = 0;
@@ -45,14 +57,20 @@ export class Site {
   async start(): Promise<void> {
     const { args, cwd = ROOT, prepare } = this.#setting;
     prepare?.();
-    const command = [`${ROOT}dist/cli/main.js`, 'start', '-w', '2', '--listen', '127.0.0.1:0', ...args];
-    this.#process = spawn(process.execPath, command, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = [CLI, 'start', '-w', '2', '--listen', '127.0.0.1:0', ...args];
+    this.#process = spawn(process.execPath, command, { cwd, env: this.#env(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process.stdout!.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
     this.#process.stderr!.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
     await this.#until(() => {
       this.port = Number(/127\.0\.0\.1:(\d+)/.exec(this.#output)?.[1] ?? 0);
       return this.port !== 0;
     }, 'it says where it listens');
+  }
+
+  status(): Status {
+    const text = execFileSync(process.execPath, [CLI, 'status', '--json'], { env: this.#env(), encoding: 'utf8' });
+    const [status] = JSON.parse(text) as Status[];
+    return status!;
   }
 
   /** Ends it as Ctrl-C does; true when it went by itself and without complaint. */
@@ -66,7 +84,12 @@ export class Site {
       await gone;
       clearTimeout(hurry);
     }
+    rmSync(this.#runtime, { recursive: true, force: true });
     return child.exitCode === 0;
+  }
+
+  #env(): NodeJS.ProcessEnv {
+    return { ...process.env, XDG_RUNTIME_DIR: this.#runtime };
   }
 
   /** Waits until none of these processes is left. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { CLIENT, Site } from './example.js';
+import { CLIENT, PATIENCE, Site } from './example.js';
 
 interface Message {
   type: 'welcome' | 'joined' | 'left' | 'message';
@@ -34,7 +35,7 @@ class Guest {
     for (;;) {
       const found = this.heard.find(wanted);
       if (found !== undefined) return found;
-      await once(this.#news, 'heard', { signal: AbortSignal.timeout(60_000) });
+      await once(this.#news, 'heard', { signal: AbortSignal.timeout(PATIENCE) });
     }
   }
 
@@ -83,6 +84,20 @@ describe('the WebSocket chat example', () => {
     if (stays !== undefined) await stays.hears(({ type, name }) => type === 'left' && name === leaving!.name);
   });
 
+  it('counts a chat as over once its guest has left', async () => {
+    for (const { socket } of guests) {
+      if (socket.readyState === WebSocket.CLOSED) continue;
+      const closed = once(socket, 'close');
+      socket.close();
+      await closed;
+    }
+    const deadline = Date.now() + PATIENCE;
+    while (site.status().inFlight !== 0 && Date.now() < deadline) await sleep(50);
+    const { inFlight, endpoints } = site.status();
+    assert.equal(inFlight, 0);
+    for (const endpoint of endpoints) assert.deepEqual([endpoint.inFlight, endpoint.failures], [0, 0]);
+  });
+
   it('serves its page', async () => {
     const { status, text } = await site.ask('/');
     assert.equal(status, 200);
@@ -91,7 +106,6 @@ describe('the WebSocket chat example', () => {
 
   it('stops on Ctrl-C and leaves no process', async () => {
     const pids = new Set((await Promise.all(guests.map((guest) => guest.welcome()))).map(({ pid }) => pid!));
-    for (const { socket } of guests) socket.close();
     assert.ok(await site.stop());
     await site.goneAll(pids);
   });
