@@ -1,6 +1,7 @@
 // What can be said about the tree without running it: types, lint, format, the package's shape, the direction of imports.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -18,7 +19,7 @@ for (const [name, command, ...args] of CHECKS) {
   console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${name}`);
   if (status !== 0) {
     failed++;
-    console.log(`${stdout ?? ''}${stderr ?? ''}`);
+    console.log(stripVTControlCharacters(`${stdout ?? ''}${stderr ?? ''}`));
   }
 }
 process.exit(failed === 0 ? 0 : 1);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Endpoint, LoadBalancer } from '../index.js';
 import type { Log } from './log.js';
 
@@ -13,7 +14,12 @@ export function narrate(balancer: LoadBalancer, log: Log): void {
   events.on('output', (writer, stream, line) => log.output(writer, stream, line));
   events.on('ready', (endpoint) => log.event('info', 'ready', `${nameOf(endpoint)} is ready`, fieldsOf(endpoint)));
   events.on('problem', (message, error) =>
-    log.event('warn', 'problem', message, error === undefined ? {} : { error: String(error) }),
+    log.event(
+      'warn',
+      'problem',
+      message,
+      error === undefined ? {} : { error: error instanceof Error ? String(error) : inspect(error) },
+    ),
   );
   events.on('crash', ({ slot, pid }, { code, signal, stderr }) => {
     const how = signal === null ? `exit code ${code}` : signal;

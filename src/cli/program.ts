@@ -33,7 +33,7 @@ export function createProgram(
     run: (given: Given, ...operands: never[]) => Promise<number>,
   ) => {
     const rows: readonly FlagRow[] = FLAGS[name];
-    const command = program.command(name.toString()).description(description);
+    const command = program.command(name).description(description);
     for (const row of rows) command.addOption(optionOf(row));
     return command.action(async (...all: unknown[]) => {
       const given = readGiven(command, rows, process.env);

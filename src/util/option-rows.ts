@@ -140,8 +140,7 @@ export function list(allowed: string, test: (item: unknown) => boolean, descript
 /** Arguments of a command: on the command line, words as a shell would split them. */
 export function words(description: string, flag?: Flag) {
   const allowed = 'a list of texts';
-  const test = (item: unknown) => typeof item === 'string' && !item.includes('\0');
-  return check<readonly string[]>((value) => Array.isArray(value) && value.every(test), allowed)
+  return check<readonly string[]>((value) => Array.isArray(value) && value.every(isWord), allowed)
     .transform((value) => [...value])
     .prefault([])
     .meta({ kind: 'words', default: '[]', allowed, description, flag } satisfies RowMeta);
@@ -150,11 +149,18 @@ export function words(description: string, flag?: Flag) {
 /** A list of statuses of 4xx and 5xx, empty by default. */
 export function errorStatuses(description: string) {
   const allowed = 'a list of statuses from 400 to 599';
-  const test = (item: unknown) => Number.isInteger(item) && within(item as number, 400, 599);
-  return check<readonly number[]>((value) => Array.isArray(value) && value.every(test), allowed)
+  return check<readonly number[]>((value) => Array.isArray(value) && value.every(isErrorStatus), allowed)
     .transform((value) => [...value])
     .prefault([])
     .meta({ kind: 'numbers', default: '[]', allowed, description } satisfies RowMeta);
+}
+
+function isWord(item: unknown): boolean {
+  return typeof item === 'string' && !item.includes('\0');
+}
+
+function isErrorStatus(item: unknown): boolean {
+  return Number.isInteger(item) && within(item as number, 400, 599);
 }
 
 const RANGE_NAMES = ['loopback', 'linklocal', 'uniquelocal'];

@@ -27,7 +27,7 @@ export function rowsOf(shape: OptionShape, prefix = ''): OptionRow[] {
     const meta = schema.meta() as RowMeta | undefined;
     if (meta) return [{ name, ...meta, flag: meta.flag ?? flagOf(name, meta) }];
     const { shape: inner } = (schema as z.ZodPrefault<z.ZodObject>).unwrap();
-    return rowsOf(inner as OptionShape, `${name}.`);
+    return rowsOf(inner, `${name}.`);
   });
 }
 

@@ -1,5 +1,5 @@
 import { instanceName, OPTION_ROWS, type LoadBalancerOptions } from '../../index.js';
-import { createLog, type Log, type LogFormat } from '../log.js';
+import { createLog, type Log } from '../log.js';
 import { usageError } from '../usage-error.js';
 import { asOptions, type Given } from '../values.js';
 
@@ -17,16 +17,16 @@ export function readCommon(given: Given, folder: string): Common {
   if (format !== undefined && format !== 'pretty' && format !== 'json') {
     throw usageError(`${sources.get('logFormat')} must be pretty or json; it is '${format}'.`);
   }
-  const port = values.get('port');
-  if (port !== undefined && !(Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535)) {
+  const port = values.get('port') as number | undefined;
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw usageError(`${sources.get('port')} must be a whole number from 0 to 65535; it is '${port}'.`);
   }
   const listen = (values.get('listen') ?? []) as string[];
   return {
     name: instanceName(values.get('name') as string | undefined, folder),
-    log: createLog(format as LogFormat | undefined, values.get('quiet') === true),
-    options: asOptions(given, OPTION_ROWS.balancer) as LoadBalancerOptions,
-    where: [...listen, ...(port === undefined ? [] : [port as number])],
+    log: createLog(format, values.get('quiet') === true),
+    options: asOptions(given, OPTION_ROWS.balancer),
+    where: [...listen, ...(port === undefined ? [] : [port])],
   };
 }
 
