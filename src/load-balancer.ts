@@ -317,7 +317,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     this.#requests++;
     this.#trust(exchange);
     const { method } = exchange;
-    if (method === 'CONNECT' || (method === 'TRACE' && !this.#options.allowTrace)) {
+    if (method === 'TRACE' && !this.#options.allowTrace) {
       exchange.fail(new MultiserverError('MS_METHOD_NOT_ALLOWED'));
       return;
     }

@@ -35,15 +35,15 @@ export function readRequestHead(parser: HeadParser, framing: Framing, exchange: 
   if (host === null ? minor === 1 : !isAuthority(host)) return 'MS_BAD_HOST';
   exchange.authority = host ?? '';
 
+  if (method === 'CONNECT') {
+    // No tunnel to wherever the client likes; what follows is meant for one, so nothing more is read (RFC 9110 §9.3.6).
+    return /:\d+$/.test(target) && isAuthority(target) ? 'MS_METHOD_NOT_ALLOWED' : 'MS_BAD_TARGET';
+  }
   if (target.charCodeAt(0) === 47) {
     if (!hasValidPath(target)) return 'MS_BAD_TARGET';
     exchange.target = target;
   } else if (target === '*') {
     if (method !== 'OPTIONS') return 'MS_BAD_TARGET';
-    exchange.target = target;
-  } else if (method === 'CONNECT') {
-    // Refused in any case; a target that is not even a host and port is the client's mistake (RFC 9110 §9.3.6).
-    if (!/:\d+$/.test(target) || !isAuthority(target)) return 'MS_BAD_TARGET';
     exchange.target = target;
   } else {
     const absolute = parseAbsolute(target);

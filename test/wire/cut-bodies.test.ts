@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { get, head, wire } from './harness.js';
+import { get, head, response, wire } from './harness.js';
 
 const BEGUN = {
   'with a length': [head('HTTP/1.1 200 OK', 'Content-Length: 100'), 'half of it'],
@@ -70,7 +70,7 @@ wire(
   async ({ client, origin }) => {
     client.send(get('/1'));
     const call = await origin.request('GET /1');
-    call.send(head('HTTP/1.1 200 OK', 'Content-Length: 2') + 'ok' + 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil');
+    call.send(`${response(200, 'ok')}${response(200, 'evil')}`);
     await client.response(200, 'ok');
     client.send(get('/2'));
     const next = await origin.request('GET /2');

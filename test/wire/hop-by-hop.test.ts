@@ -60,8 +60,7 @@ for (const protocol of ['h2c', 'TLS/1.0', 'foo/2', 'websocket, h2c']) {
     client.send(
       get('/', 'Connection: Upgrade, HTTP2-Settings', `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABkAAQAAP__'),
     );
-    const call = await Promise.race([origin.head(), client.response().then((r) => r.status)]);
-    if (typeof call === 'number') return assert.equal(call, 400);
+    const call = await origin.request();
     assert.equal(call.field('upgrade'), undefined);
     assert.equal(call.field('http2-settings'), undefined);
     assert.doesNotMatch(call.field('connection') ?? '', /upgrade/i);

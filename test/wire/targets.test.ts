@@ -28,20 +28,22 @@ wire('an absolute target with user information is refused', async ({ client, ori
   origin.expectNothing();
 });
 
-wire(
-  'OPTIONS * passes',
-  async ({ client, origin }) => {
-    client.send(head('OPTIONS * HTTP/1.1', 'Host: a.example'));
-    (await origin.request('OPTIONS *')).answer(204 as number);
-    await client.close();
-  },
-  { settles: true },
-);
+wire('OPTIONS * passes', async ({ client, origin }) => {
+  client.send(
+    head('OPTIONS * HTTP/1.1', 'Host: a.example'),
+    head('OPTIONS http://b.example HTTP/1.1', 'Host: b.example'),
+  );
+  (await origin.request('OPTIONS *')).answer(200, 'one');
+  await client.response(200, 'one');
+  const absolute = await origin.request('OPTIONS *');
+  assert.equal(absolute.field('host'), 'b.example');
+  absolute.answer(200, 'two');
+  await client.response(200, 'two');
+});
 
 wire('CONNECT is refused', async ({ client, origin }) => {
   client.send(head('CONNECT other.example:443 HTTP/1.1', 'Host: other.example:443'), 'bytes for the tunnel');
-  const response = await client.response();
-  assert.ok([400, 405, 501].includes(response.status), `status ${response.status}`);
+  await client.response(405);
   await client.expectClosed();
   origin.expectNothing();
 });

@@ -96,7 +96,7 @@ export class Client extends Peer {
         return read.head;
       }
       if (this.input.length > 0 && !'HTTP/1.1 '.startsWith(this.input.toString('latin1', 0, 9)))
-        throw new Malformed(`${this.unmet(what, 'junk').message}`);
+        throw new Malformed(this.unmet(what, 'junk').message);
       if (this.ended || this.gone) throw this.unmet(what, 'the end');
       return undefined;
     });
