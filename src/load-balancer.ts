@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
-import { Admission, type Endpoint, type EndpointState, Pool, ROUND_ROBIN } from './balance/index.js';
-import { Endpoints } from './balance/endpoints.js';
-import { RetryBudget } from './balance/limits/retry-budget.js';
+import type { Endpoints } from './balance/endpoints.js';
+import type { Endpoint, EndpointState } from './balance/index.js';
 import { MultiserverError } from './errors.js';
 import type { Exchange, Reply } from './exchange.js';
 import { type BoundAddress, type ListenAddress, parseListenAddress } from './listener/address.js';
 import { Listener } from './listener/listener.js';
+import type { BalancerEvents } from './load-balancer/events.js';
+import { type BalancerStatus, endpointStatuses, VERSION } from './load-balancer/status.js';
 import {
   type LoadBalancerOptions,
   parseOptions,
@@ -18,65 +18,12 @@ import {
 import type { Bindings } from './proxy/bindings.js';
 import type { FallbackHandler } from './proxy/fallback.js';
 import type { Interceptable, Station } from './proxy/force-https.js';
-import { Forwarding, type ForwardingContext } from './proxy/forwarding.js';
 import { errorAnswer, lastHopAnswer, sendOwnAnswer } from './proxy/own-answers.js';
 import { OwnRoutes } from './proxy/own-routes.js';
+import { PoolStage } from './proxy/pool-stage.js';
 import { createTrust } from './proxy/trust.js';
-import { WorkerEndpoints } from './proxy/worker-endpoints.js';
-import { Supervisor, type WorkerView } from './supervisor/supervisor.js';
-import { Upstream } from './upstream/connections.js';
+import { Supervisor } from './supervisor/supervisor.js';
 import { type Duration, parseDuration } from './util/duration.js';
-
-/** What {@link LoadBalancer.events} emits. */
-export interface BalancerEvents {
-  /** It listens. */
-  boot: [addresses: readonly BoundAddress[]];
-  /** An endpoint takes requests. */
-  ready: [endpoint: Endpoint];
-  /** An endpoint failed too often and takes no requests for a while. */
-  eject: [endpoint: Endpoint, detail: { reason: string }];
-  /** An endpoint takes no new requests and ends those in progress. */
-  drain: [endpoint: Endpoint];
-  /** Every change of an endpoint's state, those above included. */
-  change: [endpoint: Endpoint, detail: { from: EndpointState; to: EndpointState; reason: string }];
-  /** A worker ended by itself; it is started again. */
-  crash: [worker: WorkerView, detail: { code: number | null; signal: string | null; stderr: string }];
-  /** A line that a worker wrote. */
-  output: [worker: WorkerView, stream: 'stdout' | 'stderr', line: string];
-  /** Something of the user's own, such as an algorithm, did what it must not; no request was lost by it. */
-  problem: [message: string, error?: unknown];
-}
-
-/** What `status()` and `multiserver status` tell. */
-export interface BalancerStatus {
-  readonly version: string;
-  readonly pid: number;
-  /** ISO 8601. */
-  readonly startedAt: string;
-  readonly addresses: readonly BoundAddress[];
-  readonly algorithm: string;
-  /** Requests since the start. */
-  readonly requests: number;
-  readonly inFlight: number;
-  readonly queued: number;
-  /** Connections of clients. */
-  readonly connections: number;
-  readonly endpoints: readonly EndpointStatus[];
-}
-
-export interface EndpointStatus {
-  readonly id: string;
-  readonly url: string;
-  readonly state: EndpointState;
-  readonly weight: number;
-  readonly inFlight: number;
-  readonly requests: number;
-  readonly failures: number;
-  /** Of an own worker; else null. */
-  readonly pid: number | null;
-  readonly slot: number | null;
-  readonly restarts: number | null;
-}
 
 const now = (): number => performance.now();
 
@@ -91,14 +38,10 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   readonly events: EventEmitter<BalancerEvents> = new EventEmitter();
   readonly endpoints: Endpoints;
   readonly #options: ResolvedOptions;
-  readonly #pool: Pool;
-  readonly #upstream: Upstream;
+  readonly #stage: PoolStage;
   readonly #listener: Listener;
-  readonly #admission: Admission;
-  readonly #context: ForwardingContext;
   readonly #trust: (exchange: Exchange) => void;
   readonly #ticker: NodeJS.Timeout;
-  readonly #workers: WorkerEndpoints;
   readonly #supervisors: Supervisor[] = [];
   readonly #stations: Station[] = [];
   readonly #ownRoutes: OwnRoutes;
@@ -112,45 +55,20 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     const resolved = parseOptions(options);
     this.#options = resolved;
     this.#trust = createTrust(resolved.trustedProxies);
-    this.#pool = new Pool(
-      {
-        algorithm: resolved.algorithm ?? ROUND_ROBIN,
-        health: resolved.health,
-        onChange: (endpoint, from, to, reason) => this.#changed(endpoint, from, to, reason),
-        onProblem: (message, error) => this.#problem(message, error),
-      },
-      { now, random: Math.random },
-    );
-    this.endpoints = new Endpoints(this.#pool);
-    this.#workers = new WorkerEndpoints(this.#pool);
     const heads = {
       maxHeadSize: resolved.maxHeadSize,
       maxFields: resolved.maxFields,
       maxTargetSize: resolved.maxTargetSize,
       relaxedTargets: false,
     };
-    const upstream = new Upstream({ ...heads, ...resolved, now });
-    this.#upstream = upstream;
-    const queueTimeout = Math.min(resolved.queue.timeout, resolved.timeout);
-    this.#admission = new Admission(
-      { limit: resolved.maxConcurrentConnections, size: resolved.queue.size, timeout: queueTimeout },
-      now,
-    );
-    const { retries } = resolved;
-    this.#context = {
-      ...resolved,
-      pool: this.#pool,
-      admission: this.#admission,
-      budget: new RetryBudget(retries),
-      maxRetries: retries.max,
-      retryStatuses: retries.statuses,
-      retryIdempotencyKey: retries.idempotencyKey,
-      maxReplay: retries.maxBody,
-      now,
-      random: Math.random,
-      acquire: (endpoint, handler) => upstream.acquire(endpoint, handler),
+    this.#stage = new PoolStage(resolved, {
+      sources: { now, random: Math.random },
+      heads,
+      onChange: (endpoint, from, to, reason) => this.#changed(endpoint, from, to, reason),
+      onProblem: (message, error) => this.#problem(message, error),
       onFailed: (exchange, reply, error) => this.#ownRoutes.onFailed(exchange, reply, error),
-    };
+    });
+    this.endpoints = this.#stage.endpoints;
     // Routes are the same whatever environment they name.
     this.#ownRoutes = new OwnRoutes(this as unknown as Hono, (exchange, reply) => this.#forward(exchange, reply));
     this.#listener = new Listener({
@@ -173,7 +91,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   async spawn(app: string | readonly string[], options: SpawnOptions = {}): Promise<Endpoint[]> {
     const { readyPath, cwd, ...resolved } = parseSpawnOptions(options);
     const publicPort = this.#publicPort();
-    const workers = this.#workers;
+    const { workers } = this.#stage;
     const supervisor = new Supervisor(
       {
         ...(typeof app === 'string' ? { app } : { command: app }),
@@ -277,38 +195,33 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     await this.#listener.close();
     clearTimeout(timer);
     await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop(timeout)));
-    this.#upstream.close();
+    this.#stage.close();
     clearInterval(this.#ticker);
   }
 
   /** How it stands: plain data, as `multiserver status --json` prints it. */
   status(): BalancerStatus {
-    const workers = new Map(this.#supervisors.flatMap((s) => s.workers.map((worker) => [worker.pid, worker] as const)));
     return {
       version: VERSION,
       pid: process.pid,
       startedAt: this.#startedAt.toISOString(),
       addresses: this.#addresses,
-      algorithm: this.#pool.algorithm.name ?? 'own',
+      algorithm: this.#stage.pool.algorithm.name ?? 'own',
       requests: this.#requests,
-      inFlight: this.#pool.inFlight,
-      queued: this.#admission.queued,
+      inFlight: this.#stage.pool.inFlight,
+      queued: this.#stage.queued,
       connections: this.#listener.connections.size,
-      endpoints: this.#pool.endpoints.map((endpoint) => {
-        const { id, url, state, weight, inFlight, requests, failures } = endpoint;
-        const own = endpoint.worker ? { pid: endpoint.pid, slot: endpoint.slot } : { pid: null, slot: null };
-        const restarts = endpoint.worker ? (workers.get(endpoint.pid)?.restarts ?? 0) : null;
-        return { id, url, state, weight, inFlight, requests, failures, ...own, restarts };
-      }),
+      endpoints: endpointStatuses(
+        this.#stage,
+        this.#supervisors.flatMap(({ workers }) => workers),
+      ),
     };
   }
 
   #tick(): void {
     const time = now();
     this.#listener.tick(time);
-    this.#upstream.tick(time);
-    this.#admission.sweep(time);
-    this.#pool.advance();
+    this.#stage.tick(time);
   }
 
   // ---- the way of a request
@@ -327,7 +240,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
 
   #forward(exchange: Exchange, reply: Reply): void {
     const last = lastHopAnswer(exchange);
-    if (last === undefined) new Forwarding(this.#context, exchange, reply).start();
+    if (last === undefined) this.#stage.forward(exchange, reply);
     else sendOwnAnswer(reply, last, exchange.method);
   }
 
@@ -338,17 +251,9 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   }
 
   #changed(endpoint: Endpoint, from: EndpointState, to: EndpointState, reason: string): void {
-    if (to === 'gone') {
-      this.#upstream.release(endpoint);
-      this.#workers.onGone(endpoint);
-    }
     this.events.emit('change', endpoint, { from, to, reason });
     if (to === 'ready') this.events.emit('ready', endpoint);
     else if (to === 'ejected') this.events.emit('eject', endpoint, { reason });
     else if (to === 'draining') this.events.emit('drain', endpoint);
   }
 }
-
-export const VERSION: string = (
-  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;

@@ -1,0 +1,23 @@
+import type { Endpoint, EndpointState } from '../balance/index.js';
+import type { BoundAddress } from '../listener/address.js';
+import type { WorkerView } from '../supervisor/types.js';
+
+/** What `LoadBalancer.events` emits. */
+export interface BalancerEvents {
+  /** It listens. */
+  boot: [addresses: readonly BoundAddress[]];
+  /** An endpoint takes requests. */
+  ready: [endpoint: Endpoint];
+  /** An endpoint failed too often and takes no requests for a while. */
+  eject: [endpoint: Endpoint, detail: { reason: string }];
+  /** An endpoint takes no new requests and ends those in progress. */
+  drain: [endpoint: Endpoint];
+  /** Every change of an endpoint's state, those above included. */
+  change: [endpoint: Endpoint, detail: { from: EndpointState; to: EndpointState; reason: string }];
+  /** A worker ended by itself; it is started again. */
+  crash: [worker: WorkerView, detail: { code: number | null; signal: string | null; stderr: string }];
+  /** A line that a worker wrote. */
+  output: [worker: WorkerView, stream: 'stdout' | 'stderr', line: string];
+  /** Something of the user's own, such as an algorithm, did what it must not; no request was lost by it. */
+  problem: [message: string, error?: unknown];
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import type { EndpointState } from '../balance/index.js';
+import type { BoundAddress } from '../listener/address.js';
+import type { PoolStage } from '../proxy/pool-stage.js';
+import type { WorkerView } from '../supervisor/types.js';
+
+/** What `status()` and `multiserver status` tell. */
+export interface BalancerStatus {
+  readonly version: string;
+  readonly pid: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly addresses: readonly BoundAddress[];
+  readonly algorithm: string;
+  /** Requests since the start. */
+  readonly requests: number;
+  readonly inFlight: number;
+  readonly queued: number;
+  /** Connections of clients. */
+  readonly connections: number;
+  readonly endpoints: readonly EndpointStatus[];
+}
+
+export interface EndpointStatus {
+  readonly id: string;
+  readonly url: string;
+  readonly state: EndpointState;
+  readonly weight: number;
+  readonly inFlight: number;
+  readonly requests: number;
+  readonly failures: number;
+  /** Of an own worker; else null. */
+  readonly pid: number | null;
+  readonly slot: number | null;
+  readonly restarts: number | null;
+}
+
+export function endpointStatuses(stage: PoolStage, workers: readonly WorkerView[]): EndpointStatus[] {
+  const byPid = new Map(workers.map((worker) => [worker.pid, worker] as const));
+  return stage.pool.endpoints.map((endpoint) => {
+    const { id, url, state, weight, inFlight, requests, failures } = endpoint;
+    const own = endpoint.worker ? { pid: endpoint.pid, slot: endpoint.slot } : { pid: null, slot: null };
+    const restarts = endpoint.worker ? (byPid.get(endpoint.pid)?.restarts ?? 0) : null;
+    return { id, url, state, weight, inFlight, requests, failures, ...own, restarts };
+  });
+}
+
+export const VERSION: string = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
