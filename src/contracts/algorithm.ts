@@ -66,9 +66,9 @@ export interface Algorithm<E extends EndpointView = EndpointView> {
 /** Handed to algorithms that need them, so that every distribution can be tested exactly. */
 export interface Sources {
   /** Milliseconds, monotonic. */
-  now(): number;
+  readonly now: () => number;
   /** Uniform in [0, 1). */
-  random(): number;
+  readonly random: () => number;
 }
 
 /** A user's own algorithm as a class, for instance a subclass of one of the package's. */
