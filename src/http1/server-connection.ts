@@ -57,7 +57,6 @@ export class ServerConnection {
     this.#backlog = new Backlog(socket);
     this.#deadline = settings.now() + settings.keepAliveTimeout;
     socket.setNoDelay(true);
-    socket.on('data', (chunk) => this.#onData(chunk));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('timeout', () => this.#onStalled());
@@ -72,14 +71,15 @@ export class ServerConnection {
 
   // ---- what arrives
 
-  #onData(chunk: Buffer): void {
+  /** Takes the first `size` octets of `buf`, which are the caller's again afterwards. */
+  onRead(buf: Buffer, size: number): void {
     if (this.#input === IN_NOTHING) {
-      this.#lingered += chunk.length;
+      this.#lingered += size;
       if (this.#lingered > LINGER_BYTES) this.socket.destroy();
       return;
     }
-    if (this.#backlog.empty) this.#take(chunk, 0, chunk.length);
-    else this.#backlog.keep(chunk, 0, chunk.length, this.#pace.paused);
+    if (this.#backlog.empty) this.#take(buf, 0, size);
+    else this.#backlog.keep(buf, 0, size, this.#pace.paused);
   }
 
   /** Takes octets as far as they can be taken now; the rest waits in the backlog. */

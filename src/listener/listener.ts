@@ -4,6 +4,7 @@ import type { ClientInfo } from '../exchange.js';
 import { ServerConnection } from '../http1/server-connection.js';
 import type { ServerSettings } from '../http1/server-settings.js';
 import type { BoundAddress, ListenAddress } from './address.js';
+import { readingSocket } from './reading-socket.js';
 
 export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   readonly maxConnections: number;
@@ -29,9 +30,7 @@ export class Listener {
 
   /** Resolves with the address that was bound; rejects with MS_LISTEN_FAILED. */
   listen(address: ListenAddress): Promise<BoundAddress> {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) =>
-      this.#accept(socket),
-    );
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
       server.listen({ ...address, backlog: 4096 }, () => {
@@ -59,11 +58,12 @@ export class Listener {
     this.#begin(socket);
   }
 
-  #begin(socket: Socket): void {
+  #begin(accepted: Socket): void {
     // Gone while it waited.
-    if (socket.destroyed) return;
-    this.connections.add(new ServerConnection(socket, clientOf(socket), this.#connectionSettings));
-    socket.resume();
+    if (accepted.destroyed) return;
+    const socket = readingSocket(accepted, (buf, size) => connection.onRead(buf, size));
+    const connection = new ServerConnection(socket, clientOf(socket), this.#connectionSettings);
+    this.connections.add(connection);
   }
 
   /** At the limit, the connection that has been idle longest makes room. */
