@@ -1,4 +1,4 @@
-import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Socket } from 'node:net';
 
 /** Shared by all connections: what arrives is taken or copied before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
@@ -21,5 +21,5 @@ export function readingSocket(accepted: Socket, onRead: (buf: Buffer, size: numb
     return true;
   };
   const options = { handle, allowHalfOpen: true, onread: { buffer: READ_BUFFER, callback } };
-  return new Socket(options as SocketConstructorOpts);
+  return new Socket(options);
 }
