@@ -29,6 +29,8 @@ const now = (): number => performance.now();
 
 /** How often time-outs are looked at, ms: what they may come too late. */
 const TICK = 100;
+/** How often files of certificates are looked at, ms. */
+const CERTIFICATE_TICK = 5000;
 
 /**
  * Sends each request to the best of its endpoints, and is an app of its own: routes and middleware given to it come first, every other
@@ -42,6 +44,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   readonly #listener: Listener;
   readonly #trust: (exchange: Exchange) => void;
   readonly #ticker: NodeJS.Timeout;
+  readonly #certificateTicker: NodeJS.Timeout | undefined;
   readonly #supervisors: Supervisor[] = [];
   readonly #stations: Station[] = [];
   readonly #ownRoutes: OwnRoutes;
@@ -74,6 +77,14 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     this.#listener = new Listener({
       ...heads,
       ...resolved,
+      https:
+        resolved.https === undefined
+          ? undefined
+          : {
+              ...resolved.https,
+              wallClock: Date.now,
+              onProblem: (message, error) => this.#problem(message, error),
+            },
       bodyRateGrace: 10_000,
       now,
       onExchange: (exchange) => this.#route(exchange),
@@ -81,6 +92,18 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       onExchangeEnd: () => {},
     });
     this.#ticker = setInterval(() => this.#tick(), TICK).unref();
+    this.#certificateTicker =
+      resolved.https === undefined
+        ? undefined
+        : setInterval(() => this.#listener.refreshCertificates(false), CERTIFICATE_TICK).unref();
+  }
+
+  /**
+   * One that listens for HTTPS: certificate with its chain, and private key, as PEM or as paths of files.
+   * @throws MultiserverError MS_BAD_CERTIFICATE
+   */
+  static secure(cert: string | Buffer, key: string | Buffer, options: LoadBalancerOptions = {}): LoadBalancer {
+    return new LoadBalancer({ ...options, https: { ...options.https, cert, key } });
   }
 
   /**
@@ -153,6 +176,11 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     );
   }
 
+  /** Reads certificates and ticket keys again; those whose files have changed are also noticed without it, within seconds. */
+  reloadCertificates(): void {
+    this.#listener.refreshCertificates(true);
+  }
+
   /** Lets a plug-in set itself up. */
   configure(plugin: (balancer: this) => void): this {
     plugin(this);
@@ -197,6 +225,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop(timeout)));
     this.#stage.close();
     clearInterval(this.#ticker);
+    clearInterval(this.#certificateTicker);
   }
 
   /** How it stands: plain data, as `multiserver status --json` prints it. */

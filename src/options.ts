@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import type { SecureContext } from 'node:tls';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import type { AlgorithmLike } from './contracts/algorithm.js';
@@ -44,6 +45,25 @@ export interface LoadBalancerOptions {
   allowUnderscores?: boolean | undefined;
   retries?: RetryOptions | undefined;
   health?: HealthOptions | undefined;
+  /** With a certificate it listens for HTTPS wherever an address does not say otherwise. */
+  https?: HttpsOptions | undefined;
+}
+
+/** A certificate with its chain, and its private key: PEM text, its bytes, or the path of a PEM file, which is read again when it changes. */
+export interface CertificateSource {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly passphrase?: string | undefined;
+}
+
+export interface HttpsOptions extends Partial<CertificateSource> {
+  /** More certificates; which one a client gets is told by the names in them (SNI). */
+  certificates?: readonly CertificateSource[] | undefined;
+  /** An own choice of the TLS context; undefined: by the certificates' names. */
+  context?: ((servername: string) => SecureContext | undefined) | undefined;
+  handshakeTimeout?: Duration | undefined;
+  /** File of the keys that encrypt clients' session tickets. */
+  ticketKeys?: string | undefined;
 }
 
 export interface QueueOptions {
@@ -105,7 +125,17 @@ type ResolvedValue<V> = [V] extends [Duration | Size | 'auto']
     ? V
     : Resolved<V>;
 
-export interface ResolvedOptions extends Resolved<Omit<LoadBalancerOptions, 'algorithm'>> {
+export interface ResolvedHttps {
+  /** The first is the default. */
+  readonly certificates: readonly CertificateSource[];
+  readonly context: ((servername: string) => SecureContext | undefined) | undefined;
+  readonly handshakeTimeout: number;
+  readonly ticketKeys: string | undefined;
+}
+
+export interface ResolvedOptions extends Resolved<Omit<LoadBalancerOptions, 'algorithm' | 'https'>> {
+  /** Undefined: no certificate was given. */
+  readonly https: ResolvedHttps | undefined;
   /** Undefined: ROUND_ROBIN, which the composition root knows. */
   readonly algorithm: AlgorithmLike | undefined;
 }
@@ -119,6 +149,7 @@ export interface ResolvedSpawnOptions extends Resolved<Omit<SpawnOptions, Option
 }
 
 const DAY = '24h';
+const anyText = () => true;
 
 const QUEUE = {
   size: row.automaticCount(
@@ -157,6 +188,29 @@ const HEALTH = {
   maxEjectTime: row.duration('5m', '1ms', DAY, 'Longest time an endpoint is ejected.'),
   statuses: row.errorStatuses('Statuses of endpoints that count as failures.'),
 } satisfies Record<keyof HealthOptions, z.ZodType>;
+
+const HTTPS = {
+  cert: row.pem('Certificate with its chain.', 'none', '--https-cert <file>'),
+  key: row.pem('Private key of the certificate.', 'none', '--https-key <file>'),
+  passphrase: row.text('a text', anyText, 'none', 'What the private key is encrypted with.'),
+  certificates: row.records<CertificateSource>(
+    "a list of objects with 'cert', 'key' and maybe 'passphrase'",
+    isCertificateSource,
+    'More certificates; clients get the one for the name they ask for (SNI), or the first.',
+  ),
+  context: row.callback<(servername: string) => SecureContext | undefined>(
+    '(servername) => SecureContext or undefined',
+    'Chooses the TLS context of a connection; undefined: by the names of the certificates.',
+  ),
+  handshakeTimeout: row.duration('10s', '1ms', DAY, 'To complete a TLS handshake; then the connection is closed.'),
+  ticketKeys: row.text(
+    'the path of a file',
+    anyText,
+    'none: new keys at each start',
+    "File of the keys that encrypt clients' session tickets, made when it is missing; to be shared by processes that stand behind one address.",
+    '--https-ticket-keys <file>',
+  ),
+} satisfies Record<keyof HttpsOptions, z.ZodType>;
 
 const ALGORITHM_ALLOWED =
   "an algorithm: a constant such as ROUND_ROBIN, a function (candidates, request) => endpoint, or an object with such a method 'pick'";
@@ -244,9 +298,9 @@ const BALANCER = {
   ),
   retries: group(RETRIES),
   health: group(HEALTH),
+  https: group(HTTPS),
 } satisfies Record<keyof LoadBalancerOptions, z.ZodType>;
 
-const anyText = () => true;
 const isText = (item: unknown): boolean => typeof item === 'string' && !item.includes('\0');
 
 const SPAWN = {
@@ -316,10 +370,39 @@ export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
     {
       ...data,
       algorithm: data.algorithm,
+      https: resolveHttps(data.https),
       queue: { size, timeout: queue.timeout },
       maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
     },
     'algorithm',
+  );
+}
+
+function resolveHttps(https: z.output<ReturnType<typeof group<typeof HTTPS>>>): ResolvedHttps | undefined {
+  const { cert, key, passphrase, certificates: more, context, handshakeTimeout, ticketKeys } = https;
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+    throw invalid(`Option "https.${given}" was given without "https.${missing}"; both are needed.`);
+  }
+  const certificates = (cert === undefined ? more : [{ cert, key: key!, passphrase }, ...more]).map(
+    ({ cert: c, key: k, passphrase: p }) => ({ cert: textOf(c), key: textOf(k), passphrase: p }),
+  );
+  if (certificates.length > 0) return { certificates, context, handshakeTimeout, ticketKeys };
+  if (context === undefined) return undefined;
+  throw invalid('Option "https.context" needs a certificate beside it, for clients that name no host.');
+}
+
+const textOf = (pem: string | Buffer): string => (typeof pem === 'string' ? pem : pem.toString('latin1'));
+
+function isCertificateSource(item: unknown): item is CertificateSource {
+  if (typeof item !== 'object' || item === null) return false;
+  const { cert, key, passphrase, ...rest } = item as CertificateSource;
+  const isGiven = (value: unknown) => (typeof value === 'string' && value !== '') || Buffer.isBuffer(value);
+  return (
+    isGiven(cert) &&
+    isGiven(key) &&
+    (passphrase === undefined || typeof passphrase === 'string') &&
+    Object.keys(rest).length === 0
   );
 }
 

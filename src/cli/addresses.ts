@@ -1,13 +1,10 @@
 import { createServer } from 'node:net';
-import type { ListenAddress } from '../index.js';
+import { type BoundAddress, formatAddress } from '../index.js';
 
 /** A bound address as people write it. An address of all interfaces is shown as the one that works here. */
-export function showAddress(address: ListenAddress): string {
-  if ('path' in address) return `unix:${address.path}`;
-  if ('fd' in address) return `fd:${address.fd}`;
-  const { host = '::', port } = address;
-  if (host === '::' || host === '0.0.0.0') return `http://localhost:${port}`;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+export function showAddress(address: BoundAddress): string {
+  const everywhere = 'host' in address && (address.host === '::' || address.host === '0.0.0.0');
+  return formatAddress(everywhere ? { ...address, host: 'localhost' } : address);
 }
 
 /**
@@ -16,7 +13,7 @@ export function showAddress(address: ListenAddress): string {
  */
 export async function expectFree(where: readonly (string | number)[]): Promise<void> {
   for (const asked of where) {
-    const [, host, port] = /^(?:\[?([^[\]/]*?)\]?:)?(\d+)$/.exec(`${asked}`) ?? [];
+    const [, host, port] = /^(?:https?:\/\/)?(?:\[?([^[\]/]*?)\]?:)?(\d+)$/.exec(`${asked}`) ?? [];
     if (port === undefined || port === '0' || host === 'fd') continue;
     const server = createServer();
     await new Promise<void>((resolve, reject) => {

@@ -1,18 +1,25 @@
 import { MultiserverError } from '../errors.js';
 
 /** Where to listen. `fd`: a socket that was opened by whoever started us (systemd's first is 3). */
-export type ListenAddress =
+export type ListenAddress = (
   | { readonly host?: string; readonly port: number }
   | { readonly path: string }
-  | { readonly fd: number };
+  | { readonly fd: number }
+) & {
+  /** HTTPS; by default where a certificate was given. */
+  readonly secure?: boolean;
+};
 
 /** Where it listens in fact. */
-export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type BoundAddress = ({ readonly host: string; readonly port: number } | { readonly path: string }) & {
+  /** HTTPS. */
+  readonly secure: boolean;
+};
 
 function invalid(where: unknown): MultiserverError {
   return new MultiserverError(
     'MS_INVALID_OPTION',
-    `"${String(where)}" is no address to listen on: give a port (3000), "127.0.0.1:3000", "[::1]:3000", "unix:/path" or "fd:3".`,
+    `"${String(where)}" is no address to listen on: give a port (3000), "127.0.0.1:3000", "[::1]:3000", "unix:/path" or "fd:3", with "http://" or "https://" before it if it must be one of them.`,
   );
 }
 
@@ -25,6 +32,10 @@ function port(text: string, where: unknown): number {
 export function parseListenAddress(where: number | string | ListenAddress): ListenAddress {
   if (typeof where === 'number') return { port: port(String(where), where) };
   if (typeof where !== 'string') return where;
+  const scheme = /^(https?):\/\//.exec(where);
+  if (scheme !== null) {
+    return { ...parseListenAddress(where.slice(scheme[0].length)), secure: scheme[1] === 'https' };
+  }
   if (where.startsWith('unix:') && where.length > 5) {
     const path = where.slice(5);
     // Longer paths are cut off in silence by the kernel.
@@ -42,6 +53,6 @@ export function parseListenAddress(where: number | string | ListenAddress): List
 /** For people: `http://127.0.0.1:3000`, `unix:/run/x.sock`. */
 export function formatAddress(address: BoundAddress): string {
   if ('path' in address) return `unix:${address.path}`;
-  const { host } = address;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  const { host, port, secure } = address;
+  return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -163,6 +163,38 @@ function isErrorStatus(item: unknown): boolean {
   return Number.isInteger(item) && within(item as number, 400, 599);
 }
 
+/** PEM text, its bytes, or the path of a file. */
+export function pem(description: string, fallback: string, flag?: Flag) {
+  const allowed = 'PEM text, its bytes, or the path of a PEM file';
+  return check<string | Buffer>(
+    (value) => (typeof value === 'string' && value !== '' && !value.includes('\0')) || Buffer.isBuffer(value),
+    allowed,
+  )
+    .optional()
+    .meta({ kind: 'text', default: fallback, allowed, description, flag } satisfies RowMeta);
+}
+
+/** A list of objects, empty by default; only in code. */
+export function records<T>(allowed: string, test: (item: unknown) => item is T, description: string) {
+  return check<readonly T[]>((value) => Array.isArray(value) && value.every(test), allowed)
+    .transform((value) => value.map((item) => ({ ...item })))
+    .prefault([])
+    .meta({ kind: 'record', default: '[]', allowed, description, flag: '' } satisfies RowMeta);
+}
+
+/** A function, only in code; none by default. */
+export function callback<T>(allowed: string, description: string) {
+  return check<T>((value) => typeof value === 'function', `a function ${allowed}`)
+    .optional()
+    .meta({
+      kind: 'record',
+      default: 'none',
+      allowed: `a function ${allowed}`,
+      description,
+      flag: '',
+    } satisfies RowMeta);
+}
+
 const RANGE_NAMES = ['loopback', 'linklocal', 'uniquelocal'];
 
 /** An IP address, a CIDR range or a named range, as the phase `trust` reads it. */

@@ -1,0 +1,123 @@
+import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { MultiserverError } from '../errors.js';
+import type { CertificateSource } from '../options.js';
+
+/** A certificate that was checked. */
+export interface Certificate {
+  /** What a server or context is made of. */
+  readonly options: SecureContextOptions;
+  readonly context: SecureContext;
+  /** DNS names and addresses it is for, in lower case. */
+  readonly names: readonly string[];
+  readonly validTo: Date;
+}
+
+/** What every context has in common: Mozilla's "intermediate" without the suites that are not AEAD. */
+const CONTEXT: SecureContextOptions = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+  ecdhCurve: 'X25519:P-256:P-384',
+  honorCipherOrder: true,
+  // Renegotiation has no use in HTTP, and lets one client make a server compute for a hundred.
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
+  // The same in every process, or a session of one could not be resumed at another.
+  sessionIdContext: 'multiserver',
+};
+
+const BLOCK = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]+?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+
+/**
+ * Reads and checks a certificate: the key fits, each certificate of the chain is signed by the next, the leaf is valid now.
+ * @throws MultiserverError MS_BAD_CERTIFICATE saying what is wrong with which file.
+ */
+export function loadCertificate(source: CertificateSource, now: number, acceptExpired = false): Certificate {
+  const where = isPem(source.cert) ? 'The certificate' : `The certificate ${source.cert}`;
+  const bad = (what: string, cause?: unknown) =>
+    new MultiserverError('MS_BAD_CERTIFICATE', `${where} ${what}.`, { cause });
+  const pem = read(source.cert, 'certificate').toString('latin1');
+  const chain: X509Certificate[] = [];
+  for (const block of pem.match(BLOCK) ?? []) {
+    try {
+      chain.push(new X509Certificate(block));
+    } catch (cause) {
+      throw bad(`cannot be read: number ${chain.length + 1} of the file is no valid X.509 certificate`, cause);
+    }
+  }
+  const leaf = chain[0];
+  if (leaf === undefined) throw bad('is no PEM file: it has no "-----BEGIN CERTIFICATE-----"');
+  const key = readKey(source);
+  if (!leaf.checkPrivateKey(key)) throw bad('does not belong to the private key that was given with it');
+  for (let i = 0; i + 1 < chain.length; i++) {
+    const issuer = chain[i + 1]!;
+    if (chain[i]!.checkIssued(issuer) && chain[i]!.verify(issuer.publicKey)) continue;
+    throw bad(
+      `has a broken chain: number ${i + 1} (${subjectOf(chain[i]!)}) was not issued by the one that follows it (${subjectOf(issuer)})`,
+    );
+  }
+  const validFrom = new Date(leaf.validFrom);
+  const validTo = new Date(leaf.validTo);
+  if (now < validFrom.getTime()) throw bad(`is not valid before ${validFrom.toISOString()}`);
+  if (now > validTo.getTime() && !acceptExpired) throw bad(`expired on ${validTo.toISOString()}: renew it`);
+  try {
+    const options = { ...CONTEXT, cert: pem, key: key.export({ type: 'pkcs8', format: 'pem' }) };
+    return { options, context: createSecureContext(options), names: namesOf(leaf), validTo };
+  } catch (cause) {
+    throw bad(`cannot be used: ${(cause as Error).message}`, cause);
+  }
+}
+
+export function isPem(value: string | Buffer): boolean {
+  return typeof value !== 'string' || value.includes('-----BEGIN ');
+}
+
+function read(value: string | Buffer, what: string): Buffer {
+  if (typeof value !== 'string') return value;
+  if (isPem(value)) return Buffer.from(value, 'latin1');
+  try {
+    return readFileSync(value);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission is denied' : (code ?? String(cause));
+    throw new MultiserverError('MS_BAD_CERTIFICATE', `The ${what} ${value} cannot be read: ${why}.`, { cause });
+  }
+}
+
+function readKey({ key, passphrase }: CertificateSource): KeyObject {
+  const where = isPem(key) ? 'The private key' : `The private key ${key}`;
+  const pem = read(key, 'private key');
+  try {
+    return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
+  } catch (cause) {
+    const encrypted = pem.includes('ENCRYPTED');
+    const why = !encrypted
+      ? 'is no valid PEM key'
+      : passphrase === undefined
+        ? 'is encrypted: give its passphrase'
+        : 'cannot be decrypted with this passphrase';
+    throw new MultiserverError('MS_BAD_CERTIFICATE', `${where} ${why}.`, { cause });
+  }
+}
+
+function subjectOf(certificate: X509Certificate): string {
+  return certificate.subject?.replaceAll('\n', ', ') || 'without subject';
+}
+
+/** RFC 9110 §4.3.4: only subjectAltName counts. */
+function namesOf({ subjectAltName }: X509Certificate): string[] {
+  return Array.from((subjectAltName ?? '').matchAll(/(?:^|, )(?:DNS|IP Address):([^,"\s]+)/g), (match) =>
+    match[1]!.toLowerCase(),
+  );
+}

@@ -1,0 +1,63 @@
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { ResolvedHttps } from '../options.js';
+import { CertificateTable } from './certificate-table.js';
+import { TicketKeys } from './ticket-keys.js';
+
+export interface SecureFrontSettings extends ResolvedHttps {
+  /** ms since 1970 */
+  wallClock(): number;
+  /** Called once for each handshake that is complete. */
+  onSecure(socket: TLSSocket): void;
+  onProblem(message: string, error?: unknown): void;
+}
+
+/** TLS for connections that were accepted already: one set of certificates and ticket keys for all ports. */
+export class SecureFront {
+  readonly #server: Server;
+  readonly #certificates: CertificateTable;
+  readonly #ticketKeys: TicketKeys;
+  readonly #onProblem: SecureFrontSettings['onProblem'];
+
+  /** @throws MultiserverError MS_BAD_CERTIFICATE */
+  constructor(settings: SecureFrontSettings) {
+    const { certificates, context, wallClock, onProblem } = settings;
+    const table = new CertificateTable({ sources: certificates, now: wallClock, onProblem });
+    this.#certificates = table;
+    this.#ticketKeys = new TicketKeys(settings.ticketKeys, wallClock);
+    this.#onProblem = onProblem;
+    this.#server = createServer({
+      ...table.default.options,
+      ticketKeys: this.#ticketKeys.keys,
+      SNICallback: (name, done) => {
+        try {
+          done(null, context?.(name) ?? table.find(name));
+        } catch (error) {
+          onProblem(`https.context failed for "${name}"`, error);
+          done(null, table.find(name));
+        }
+      },
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: settings.handshakeTimeout,
+    });
+    this.#server.on('secureConnection', settings.onSecure);
+  }
+
+  /** Begins the handshake. A client that fails in it is gone without a word: it would not understand one. */
+  open(socket: Socket): void {
+    this.#server.emit('connection', socket);
+  }
+
+  /** Takes new certificates and ticket keys from their files; `force`: also from those that look the same. */
+  refresh(force = false): void {
+    const replaced = this.#certificates.refresh(force);
+    let renewed = false;
+    try {
+      renewed = this.#ticketKeys.refresh();
+    } catch (error) {
+      this.#onProblem(`${(error as Error).message} The keys in use stay.`, error);
+    }
+    if (!replaced && !renewed) return;
+    this.#server.setSecureContext({ ...this.#certificates.default.options, ticketKeys: this.#ticketKeys.keys });
+  }
+}
