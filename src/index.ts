@@ -24,7 +24,14 @@ export { type BoundAddress, formatAddress, type ListenAddress } from './listener
 /** The control socket of a running instance, both ends. */
 export { callControl, type Control, instanceName, openControl, runningInstances } from './observe/control.js';
 /** Every option as a row: name, default, bounds, meaning, flag. */
-export { type LoadBalancerOptions, OPTION_ROWS, type OptionRow, type SpawnOptions } from './options.js';
+export {
+  type CertificateSource,
+  type HttpsOptions,
+  type LoadBalancerOptions,
+  OPTION_ROWS,
+  type OptionRow,
+  type SpawnOptions,
+} from './options.js';
 /** What own routes and middleware find in `c.env`, and who the client is. */
 export { type Bindings, type ClientBinding, getConnInfo } from './proxy/bindings.js';
 /** Answers for requests that no endpoint could take. */

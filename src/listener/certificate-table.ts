@@ -73,7 +73,9 @@ export class CertificateTable {
     const certificate = loadCertificate(source, now(), true);
     if (certificate.validTo.getTime() < now()) {
       const named = certificate.names[0] ?? 'without a name';
-      onProblem(`The certificate for ${named} expired on ${certificate.validTo.toISOString()}: clients will refuse it.`);
+      onProblem(
+        `The certificate for ${named} expired on ${certificate.validTo.toISOString()}: clients will refuse it.`,
+      );
     }
     return { source, certificate, stamp };
   }

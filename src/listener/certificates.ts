@@ -90,7 +90,11 @@ function read(value: string | Buffer, what: string): Buffer {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const why =
-      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission is denied' : (code ?? String(cause));
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'permission is denied'
+          : (code ?? String(cause));
     throw new MultiserverError('MS_BAD_CERTIFICATE', `The ${what} ${value} cannot be read: ${why}.`, { cause });
   }
 }

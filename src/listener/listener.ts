@@ -48,7 +48,10 @@ export class Listener {
     const secure = address.secure ?? this.#front !== null;
     if (secure && this.#front === null) {
       return Promise.reject(
-        new MultiserverError('MS_INVALID_OPTION', 'There is no certificate for an https address: give https.cert and key.'),
+        new MultiserverError(
+          'MS_INVALID_OPTION',
+          'There is no certificate for an https address: give https.cert and key.',
+        ),
       );
     }
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket, secure));
@@ -60,7 +63,9 @@ export class Listener {
         server.on('error', () => {});
         this.#servers.push(server);
         const bound = server.address() as AddressInfo | string;
-        resolve(typeof bound === 'string' ? { path: bound, secure } : { host: bound.address, port: bound.port, secure });
+        resolve(
+          typeof bound === 'string' ? { path: bound, secure } : { host: bound.address, port: bound.port, secure },
+        );
       });
     });
   }

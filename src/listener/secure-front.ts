@@ -41,6 +41,8 @@ export class SecureFront {
       handshakeTimeout: settings.handshakeTimeout,
     });
     this.#server.on('secureConnection', settings.onSecure);
+    // Node leaves a connection open whose handshake took too long.
+    this.#server.on('tlsClientError', (_, socket) => socket.destroy());
   }
 
   /** Begins the handshake. A client that fails in it is gone without a word: it would not understand one. */
