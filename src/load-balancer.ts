@@ -78,7 +78,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       ...heads,
       ...resolved,
       https:
-        resolved.https === undefined
+        resolved.https.certificates.length === 0
           ? undefined
           : {
               ...resolved.https,
@@ -93,7 +93,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     });
     this.#ticker = setInterval(() => this.#tick(), TICK).unref();
     this.#certificateTicker =
-      resolved.https === undefined
+      resolved.https.certificates.length === 0
         ? undefined
         : setInterval(() => this.#listener.refreshCertificates(false), CERTIFICATE_TICK).unref();
   }

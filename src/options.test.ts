@@ -118,6 +118,8 @@ describe('options', () => {
           boolean: ['boolean'],
           list: ['object'],
           numbers: ['object'],
+          text: ['string'],
+          record: ['object', 'function'],
         };
         assert.ok(types[kindOf.get(name)!]?.includes(typeof value), `${name} took ${typeof value}`);
       }),

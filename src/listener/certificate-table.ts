@@ -8,9 +8,9 @@ export interface CertificateTableOptions {
   /** The first is the default: for clients that name no host, or one that no certificate is for. */
   readonly sources: readonly CertificateSource[];
   /** Milliseconds since 1970. */
-  now(): number;
+  readonly now: () => number;
   /** A certificate could not be replaced, or is about to expire; what worked stays. */
-  onProblem(message: string, error?: unknown): void;
+  readonly onProblem: (message: string, error?: unknown) => void;
 }
 
 interface Entry {

@@ -6,10 +6,10 @@ import { TicketKeys } from './ticket-keys.js';
 
 export interface SecureFrontSettings extends ResolvedHttps {
   /** ms since 1970 */
-  wallClock(): number;
+  readonly wallClock: () => number;
   /** Called once for each handshake that is complete. */
-  onSecure(socket: TLSSocket): void;
-  onProblem(message: string, error?: unknown): void;
+  readonly onSecure: (socket: TLSSocket) => void;
+  readonly onProblem: (message: string, error?: unknown) => void;
 }
 
 /** TLS for connections that were accepted already: one set of certificates and ticket keys for all ports. */

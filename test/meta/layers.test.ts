@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
  */
 const LAYERS = [
   ['contracts', 'util'],
-  ['options', 'errors', 'exchange', 'link'],
+  ['options', 'option-types', 'errors', 'exchange', 'link'],
   ['http1', 'http2', 'cache', 'balance', 'sessions', 'websockets'],
   ['listener', 'upstream', 'supervisor', 'observe'],
   ['proxy'],

@@ -1,0 +1,139 @@
+import type { SecureContext } from 'node:tls';
+import type { AlgorithmLike } from './contracts/algorithm.js';
+import type { Duration } from './util/duration.js';
+import type { Size } from './util/size.js';
+
+/** What {@link LoadBalancer} takes. Each option's default, bounds and meaning are its row in {@link ROWS}. */
+export interface LoadBalancerOptions {
+  /** Which endpoint gets a request: a constant such as `LEAST_LATENCY`, a `pick` function, or an object with one. */
+  algorithm?: AlgorithmLike | undefined;
+  /** Exchanges in progress at once; the next one waits in the queue. */
+  maxConcurrentConnections?: number | undefined;
+  queue?: QueueOptions | undefined;
+  /** From the request's end to the head of its response, queue and retries included. */
+  timeout?: Duration | undefined;
+  connectTimeout?: Duration | undefined;
+  responseTimeout?: Duration | undefined;
+  responseIdleTimeout?: Duration | undefined;
+  tunnelIdleTimeout?: Duration | undefined;
+  headTimeout?: Duration | undefined;
+  bodyIdleTimeout?: Duration | undefined;
+  /** Bytes a second, on average, after the first 10 s; 0: any. */
+  minBodyRate?: Size | undefined;
+  writeTimeout?: Duration | undefined;
+  keepAliveTimeout?: Duration | undefined;
+  maxRequestsPerConnection?: number | undefined;
+  maxConnections?: number | 'auto' | undefined;
+  maxHeadSize?: Size | undefined;
+  maxFields?: number | undefined;
+  maxTargetSize?: Size | undefined;
+  maxBodySize?: Size | undefined;
+  /** Addresses, CIDR ranges, `'loopback'`, `'linklocal'` or `'uniquelocal'`. */
+  trustedProxies?: readonly string[] | undefined;
+  preserveHost?: boolean | undefined;
+  forwarded?: boolean | undefined;
+  allowTrace?: boolean | undefined;
+  allowUnderscores?: boolean | undefined;
+  retries?: RetryOptions | undefined;
+  health?: HealthOptions | undefined;
+  /** With a certificate it listens for HTTPS wherever an address does not say otherwise. */
+  https?: HttpsOptions | undefined;
+}
+
+/** A certificate with its chain, and its private key: PEM text, its bytes, or the path of a PEM file, which is read again when it changes. */
+export interface CertificateSource {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly passphrase?: string | undefined;
+}
+
+export interface HttpsOptions extends Partial<CertificateSource> {
+  /** More certificates; which one a client gets is told by the names in them (SNI). */
+  certificates?: readonly CertificateSource[] | undefined;
+  /** An own choice of the TLS context; undefined: by the certificates' names. */
+  context?: ((servername: string) => SecureContext | undefined) | undefined;
+  handshakeTimeout?: Duration | undefined;
+  /** File of the keys that encrypt clients' session tickets. */
+  ticketKeys?: string | undefined;
+}
+
+export interface QueueOptions {
+  size?: number | 'auto' | undefined;
+  timeout?: Duration | undefined;
+}
+
+export interface RetryOptions {
+  /** Retries of one request; 0: none. */
+  max?: number | undefined;
+  /** Share of the requests in progress that may be retries. */
+  budget?: number | undefined;
+  /** Retries in progress that are always allowed, whatever the budget says. */
+  min?: number | undefined;
+  /** Doubled with each retry, with full jitter. */
+  backoff?: Duration | undefined;
+  maxBackoff?: Duration | undefined;
+  /** Statuses of endpoints that are retried, for safe methods. */
+  statuses?: readonly number[] | undefined;
+  /** A request with an `Idempotency-Key` may be retried whatever its method. */
+  idempotencyKey?: boolean | undefined;
+  /** The most of a request body that is kept to be sent again. */
+  maxBody?: Size | undefined;
+}
+
+export interface HealthOptions {
+  /** Consecutive failures that eject an endpoint. */
+  failures?: number | undefined;
+  /** Times how often in a row it was ejected. */
+  ejectTime?: Duration | undefined;
+  maxEjectTime?: Duration | undefined;
+  /** Statuses that count as failures. */
+  statuses?: readonly number[] | undefined;
+}
+
+/** What `spawn` takes beside the app. */
+export interface SpawnOptions {
+  count?: number | 'auto' | undefined;
+  /** Arguments of the app. */
+  args?: readonly string[] | undefined;
+  /** Working directory of the workers. */
+  cwd?: string | undefined;
+  /** Variables added to the environment; they win over `envFile`. */
+  env?: Readonly<Record<string, string>> | undefined;
+  /** Arguments of `node` itself. */
+  nodeArgs?: readonly string[] | undefined;
+  envFile?: string | undefined;
+  startTimeout?: Duration | undefined;
+  stopTimeout?: Duration | undefined;
+  /** A worker is ready when this path answers 2xx or 3xx; without it, when it listens. */
+  readyPath?: string | undefined;
+}
+
+/** Durations are milliseconds, sizes are bytes, everything is there. */
+type Resolved<T> = { readonly [K in keyof T]-?: ResolvedValue<Exclude<T[K], undefined>> };
+type ResolvedValue<V> = [V] extends [Duration | Size | 'auto']
+  ? number
+  : [V] extends [boolean | string | readonly unknown[]]
+    ? V
+    : Resolved<V>;
+
+export interface ResolvedHttps {
+  /** The first is the default; empty: no HTTPS. */
+  readonly certificates: readonly CertificateSource[];
+  readonly context: ((servername: string) => SecureContext | undefined) | undefined;
+  readonly handshakeTimeout: number;
+  readonly ticketKeys: string | undefined;
+}
+
+export interface ResolvedOptions extends Resolved<Omit<LoadBalancerOptions, 'algorithm' | 'https'>> {
+  readonly https: ResolvedHttps;
+  /** Undefined: ROUND_ROBIN, which the composition root knows. */
+  readonly algorithm: AlgorithmLike | undefined;
+}
+
+type OptionalSpawn = 'cwd' | 'envFile' | 'readyPath' | 'env';
+export interface ResolvedSpawnOptions extends Resolved<Omit<SpawnOptions, OptionalSpawn>> {
+  readonly cwd: string | undefined;
+  /** What `envFile` and `env` say, together. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly readyPath: string | undefined;
+}
