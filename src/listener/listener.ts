@@ -54,7 +54,9 @@ export class Listener {
         ),
       );
     }
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket, secure));
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket, secure),
+    );
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
       server.listen({ ...address, backlog: 4096 }, () => {
