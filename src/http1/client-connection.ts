@@ -108,7 +108,7 @@ export class ClientConnection {
   }
 
   flush(): void {
-    if (this.#held === '') return;
+    if (this.#held === '' || this.#state === CLOSED) return;
     const text = this.#held;
     this.#held = '';
     this.socket.write(text, 'latin1');

@@ -163,7 +163,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#receiving = true;
       exchange.receive(this);
     }
-    if (this.#connection === connection) connection.flush();
+    // What has come of the body is on its way and leaves together with the head; if there is nothing, the head goes alone.
+    process.nextTick(flushHead, connection);
   }
 
   onRequestData(chunk: Buffer): boolean {
@@ -348,6 +349,10 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#end();
     this.#context.onFailed(this.#exchange, this.#reply, error);
   }
+}
+
+function flushHead(connection: ClientConnection): void {
+  connection.flush();
 }
 
 /** The private socket of an own worker that died is not there any more. */

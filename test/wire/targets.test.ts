@@ -136,3 +136,18 @@ for (const [what, chunks] of [
     },
   );
 }
+
+wire(
+  'a body that is wrong from its first octet does not even bring its head to the endpoint',
+  async ({ client, origin }) => {
+    client.send(get('/first'));
+    (await origin.request('GET /first')).answer(200);
+    await client.response(200);
+    client.send(
+      `${head('POST /second HTTP/1.1', 'Host: a.example', 'Transfer-Encoding: chunked')}+3\r\nabc\r\n0\r\n\r\n`,
+    );
+    await client.response(400);
+    await client.expectClosed();
+    assert.ok(!origin.peers[0]!.raw.includes('/second'));
+  },
+);
