@@ -65,13 +65,13 @@ const QUIET = own(
 const DEBUG = own('debug', 'boolean', '--debug', 'false', 'true or false', 'Errors with their stack traces.');
 
 /** Rows that are asked for often come under a heading of their own. */
-const balancer = OPTION_ROWS.balancer.map((row) => {
+const balancer = OPTION_ROWS.balancer.filter(hasFlag).map((row) => {
   const often =
     ['list', 'boolean', 'algorithm', 'numbers'].includes(row.kind) ||
     /^(maxConcurrent|timeout$|retries|health|queue)/.test(row.name);
   return withEnv(row, often ? BALANCING : LIMITS);
 });
-const spawn = OPTION_ROWS.spawn.filter(({ flag }) => flag !== '').map((row) => withEnv(row, WORKERS));
+const spawn = OPTION_ROWS.spawn.filter(hasFlag).map((row) => withEnv(row, WORKERS));
 
 /** What each command takes. */
 export const FLAGS = {
@@ -84,6 +84,11 @@ export const FLAGS = {
 /** `--no-preserve-host` → `preserve-host` */
 export function longName(flag: string): string {
   return /--(?:no-)?([a-z-]+)/.exec(flag)![1]!;
+}
+
+/** Some options are for programs only. */
+function hasFlag({ flag }: OptionRow): boolean {
+  return flag !== '';
 }
 
 function withEnv(row: OptionRow, group: string): FlagRow {
