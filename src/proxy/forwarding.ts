@@ -84,7 +84,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #receiving = false;
   #received = true;
   #trailers: Head | null = null;
-  /** The body so far, to be sent again; null: too large for that. */
+  /** The body so far, to be sent again; null: too large for that, or of a request that must not be sent twice. */
   #kept: Buffer[] | null = null;
   #keptSize = 0;
 
@@ -100,7 +100,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#hasBody = exchange.body !== BODY_NONE && !(exchange.body === BODY_LENGTH && exchange.length === 0);
     if (this.#hasBody) {
       this.#received = false;
-      this.#kept = [];
+      if (IDEMPOTENT.has(exchange.method) || this.#hasRetryKey()) this.#kept = [];
     } else this.#deadline = now() + timeout;
     exchange.watch(this);
     if (admission.tryEnter()) this.onAdmitted();
@@ -281,13 +281,17 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const { method } = this.#exchange;
     if (!connection.sent) return true;
     if (this.#reused ? IDEMPOTENT.has(method) : SAFE.has(method)) return true;
+    return this.#hasRetryKey();
+  }
+
+  #hasRetryKey(): boolean {
     return this.#context.retryIdempotencyKey && this.#exchange.head.kinds.includes(F_IDEMPOTENCY_KEY);
   }
 
   #mayRetry(answered: boolean): boolean {
     const { maxRetries, budget, admission, now } = this.#context;
     if (this.#attempts > maxRetries || now() >= this.#deadline) return false;
-    if (this.#hasBody && this.#kept === null) return false;
+    if (this.#receiving && this.#kept === null) return false;
     if (answered && this.#hasBody && !this.#received) return false;
     if (this.#retrying) return true;
     this.#retrying = budget.tryBegin(admission.active);
