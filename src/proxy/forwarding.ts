@@ -40,6 +40,9 @@ export interface ForwardingContext extends ForwardSettings {
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** A request that was there when so many workers died is taken to be why, and brings no further one down. */
+const MAX_DEATHS = 2;
+
 const outcome: { -readonly [K in keyof Outcome]: Outcome[K] } = {
   status: 0,
   firstByte: -1,
@@ -69,6 +72,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #tried: Endpoint[] | null = null;
   #attempts = 0;
   #retrying = false;
+  /** Own workers that ended with this request in hand. */
+  #deaths = 0;
   #timer: NodeJS.Timeout | null = null;
   #admitted = false;
   #ended = false;
@@ -263,10 +268,13 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const refused = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED' || isMissing(error);
     const unsent = code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
     const closed = code === 'MS_ENDPOINT_CLOSED' || code === 'MS_ENDPOINT_RESET';
+    const died = this.#endpoint!.worker && (unsent || closed);
+    if (died && connection.sent) this.#deaths++;
     const again =
       this.#status === 0 &&
       (unsent || (closed && !connection.answered && this.#isRepeatable(connection))) &&
-      this.#mayRetry(false);
+      this.#deaths < MAX_DEATHS &&
+      this.#mayRetry(false, died);
     // An idle connection that the endpoint closed is nobody's fault.
     this.#settle(!(closed && this.#reused && !connection.answered), refused);
     if (again) this.#retry(error);
@@ -288,12 +296,16 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     return this.#context.retryIdempotencyKey && this.#exchange.head.kinds.includes(F_IDEMPOTENCY_KEY);
   }
 
-  #mayRetry(answered: boolean): boolean {
+  /**
+   * `died`: an own worker is gone, and all that it was at work on moves at once to those that are left; a budget, there to keep retries
+   * from becoming load, would lose some of it.
+   */
+  #mayRetry(answered: boolean, died = false): boolean {
     const { maxRetries, budget, admission, now } = this.#context;
     if (this.#attempts > maxRetries || now() >= this.#deadline) return false;
     if (this.#receiving && this.#kept === null) return false;
     if (answered && this.#hasBody && !this.#received) return false;
-    if (this.#retrying) return true;
+    if (this.#retrying || died) return true;
     this.#retrying = budget.tryBegin(admission.active);
     return this.#retrying;
   }
