@@ -139,7 +139,8 @@ server = createServer(answer).listen(4567, '127.0.0.1', () => createServer(answe
           assert.equal(status, 200, text);
           const { worker, ...where } = JSON.parse(text) as Record<string, unknown>;
           seen.add(worker);
-          const want = expected['port'] === 'the public one' ? { port: address.port } : expected;
+          const want: Record<string, unknown> =
+            expected['port'] === 'the public one' ? { port: address.port } : expected;
           for (const [key, value] of Object.entries(want)) assert.equal(where[key], value, key);
         }
         assert.equal(seen.size, 2);
@@ -163,13 +164,13 @@ test('the port and host that the app asks for are taken over where none is given
 });
 
 test('the app knows its client, and nothing of the balancer', async () => {
+  folder.write('child.cjs', 'process.stdout.write(process.execArgv.concat(process.env.NODE_OPTIONS ?? []).join(" "))');
   const file = folder.write(
     'client.cjs',
     `const http = require('http');
 http.createServer((req, res) => {
   const { remoteAddress, remotePort, remoteFamily, localPort, encrypted } = req.socket;
-  const { execSync } = require('child_process');
-  const child = execSync(process.execPath + ' -p "process.execArgv.filter((flag) => /preload/.test(flag)).length + [process.env.NODE_OPTIONS]"').toString().trim();
+  const child = require('child_process').execFileSync(process.execPath, [__dirname + '/child.cjs']).toString();
   res.end(JSON.stringify({ remoteAddress, remotePort, remoteFamily, localPort, encrypted, fields: Object.keys(req.headers).sort(),
     raw: req.rawHeaders.filter((_, i) => i % 2 === 0 && /multiserver/i.test(_)), child, execArgv: process.execArgv, env: Object.keys(process.env).filter((k) => /MULTISERVER/.test(k)).sort() }));
 }).listen(0, '127.0.0.1');
@@ -186,7 +187,7 @@ http.createServer((req, res) => {
     assert.ok((seen['remotePort'] as number) > 0);
     assert.deepEqual(seen['raw'], []);
     assert.ok(!(seen['fields'] as string[]).some((name) => name.startsWith('x-multiserver')));
-    assert.equal(seen['child'], '0', 'what the app starts has no flags of ours');
+    assert.equal(seen['child'], '', 'what the app starts has no flags of ours');
     assert.deepEqual(seen['execArgv'], []);
     assert.deepEqual(seen['env'], ['MULTISERVER_WORKER', 'MULTISERVER_WORKER_COUNT']);
   });
