@@ -53,6 +53,7 @@ export const ERRORS = {
   MS_NO_ENDPOINT: row(503, 'self', false, 'No endpoint is available.'),
   MS_QUEUE_FULL: row(503, 'self', false, 'Too many requests are waiting.'),
   MS_QUEUE_TIMEOUT: row(503, 'self', false, 'The request waited too long for a free place.'),
+  MS_LONG_LIVED_FULL: row(503, 'self', false, 'Too many WebSockets and event streams are open.'),
   MS_TIMEOUT: row(504, 'self', false, 'The request took too long.'),
   MS_CLOSING: row(503, 'self', false, 'The server is shutting down.'),
   MS_INTERNAL: row(500, 'self', false, 'An internal error occurred.'),

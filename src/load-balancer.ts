@@ -1,15 +1,18 @@
 import { EventEmitter } from 'node:events';
 import { Hono } from 'hono';
 import type { Endpoints } from './balance/endpoints.js';
-import type { Endpoint, EndpointState } from './balance/index.js';
+import { type Endpoint, type EndpointState, ROUND_ROBIN } from './balance/index.js';
+import type { AlgorithmLike } from './contracts/algorithm.js';
 import { MultiserverError } from './errors.js';
 import type { Exchange, Reply } from './exchange.js';
+import type { HeadLimits } from './http1/head-parser.js';
 import { type BoundAddress, type ListenAddress, parseListenAddress } from './listener/address.js';
 import { Listener } from './listener/listener.js';
 import type { BalancerEvents } from './load-balancer/events.js';
 import { type BalancerStatus, endpointStatuses, VERSION } from './load-balancer/status.js';
 import {
   type LoadBalancerOptions,
+  mergeOptions,
   parseOptions,
   parseSpawnOptions,
   type ResolvedOptions,
@@ -39,10 +42,12 @@ const CERTIFICATE_TICK = 5000;
 export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interceptable {
   readonly events: EventEmitter<BalancerEvents> = new EventEmitter();
   readonly endpoints: Endpoints;
-  readonly #options: ResolvedOptions;
+  /** As the user gave them, changes included. */
+  #given: LoadBalancerOptions;
+  #options: ResolvedOptions;
   readonly #stage: PoolStage;
   readonly #listener: Listener;
-  readonly #trust: (exchange: Exchange) => void;
+  #trust: (exchange: Exchange) => void;
   readonly #ticker: NodeJS.Timeout;
   readonly #certificateTicker: NodeJS.Timeout | undefined;
   readonly #supervisors: Supervisor[] = [];
@@ -56,14 +61,10 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   constructor(options: LoadBalancerOptions = {}) {
     super();
     const resolved = parseOptions(options);
+    this.#given = { ...options };
     this.#options = resolved;
     this.#trust = createTrust(resolved.trustedProxies);
-    const heads = {
-      maxHeadSize: resolved.maxHeadSize,
-      maxFields: resolved.maxFields,
-      maxTargetSize: resolved.maxTargetSize,
-      relaxedTargets: false,
-    };
+    const heads = headLimits(resolved);
     this.#stage = new PoolStage(resolved, {
       sources: { now, random: Math.random },
       heads,
@@ -104,6 +105,33 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    */
   static secure(cert: string | Buffer, key: string | Buffer, options: LoadBalancerOptions = {}): LoadBalancer {
     return new LoadBalancer({ ...options, https: { ...options.https, cert, key } });
+  }
+
+  /**
+   * Changes options while it runs: those that are given, within groups such as `queue` too; `undefined` is the default again. Nothing is
+   * dropped: what is in progress or waits in the queue stays, and goes on by the options it began with where it matters.
+   * @throws MultiserverError MS_INVALID_OPTION, and nothing is changed.
+   */
+  reconfigure(changes: LoadBalancerOptions): this {
+    const given = mergeOptions(this.#given, changes);
+    const options = parseOptions(given);
+    const { https: _, ...front } = options;
+    const heads = headLimits(options);
+    this.#given = given;
+    this.#options = options;
+    this.#trust = createTrust(options.trustedProxies);
+    this.#stage.configure(options, heads);
+    this.#listener.configure({ ...heads, ...front });
+    return this;
+  }
+
+  /** Which endpoint gets a request; may be set while it runs. */
+  get algorithm(): AlgorithmLike {
+    return this.#options.algorithm ?? ROUND_ROBIN;
+  }
+
+  set algorithm(algorithm: AlgorithmLike) {
+    this.reconfigure({ algorithm });
   }
 
   /**
@@ -285,4 +313,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     else if (to === 'ejected') this.events.emit('eject', endpoint, { reason });
     else if (to === 'draining') this.events.emit('drain', endpoint);
   }
+}
+
+function headLimits({ maxHeadSize, maxFields, maxTargetSize }: ResolvedOptions): HeadLimits {
+  return { maxHeadSize, maxFields, maxTargetSize, relaxedTargets: false };
 }

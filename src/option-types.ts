@@ -3,19 +3,34 @@ import type { AlgorithmLike } from './contracts/algorithm.js';
 import type { Duration } from './util/duration.js';
 import type { Size } from './util/size.js';
 
-/** What {@link LoadBalancer} takes. Each option's default, bounds and meaning are its row in {@link ROWS}. */
-export interface LoadBalancerOptions {
+/** What belongs to one pool of endpoints; what is given to the balancer is the default for each of its pools. */
+export interface PoolOptions {
   /** Which endpoint gets a request: a constant such as `LEAST_LATENCY`, a `pick` function, or an object with one. */
   algorithm?: AlgorithmLike | undefined;
   /** Exchanges in progress at once; the next one waits in the queue. */
   maxConcurrentConnections?: number | undefined;
   queue?: QueueOptions | undefined;
+  /** Requests in progress at one endpoint, long-lived ones apart; when all have so many, the next one waits in the queue. */
+  maxConcurrent?: number | undefined;
+  /** WebSockets and event streams at once. */
+  maxLongLived?: number | undefined;
+  /** In which the weight of an endpoint that joins a working pool, and its limit, grow from 10 % to 100 %. */
+  slowStart?: Duration | undefined;
   /** From the request's end to the head of its response, queue and retries included. */
   timeout?: Duration | undefined;
   connectTimeout?: Duration | undefined;
   responseTimeout?: Duration | undefined;
   responseIdleTimeout?: Duration | undefined;
   tunnelIdleTimeout?: Duration | undefined;
+  preserveHost?: boolean | undefined;
+  forwarded?: boolean | undefined;
+  allowUnderscores?: boolean | undefined;
+  retries?: RetryOptions | undefined;
+  health?: HealthOptions | undefined;
+}
+
+/** What `LoadBalancer` takes. Each option's default, bounds and meaning are its row in `OPTION_ROWS`. */
+export interface LoadBalancerOptions extends PoolOptions {
   headTimeout?: Duration | undefined;
   bodyIdleTimeout?: Duration | undefined;
   /** Bytes a second, on average, after the first 10 s; 0: any. */
@@ -30,12 +45,7 @@ export interface LoadBalancerOptions {
   maxBodySize?: Size | undefined;
   /** Addresses, CIDR ranges, `'loopback'`, `'linklocal'` or `'uniquelocal'`. */
   trustedProxies?: readonly string[] | undefined;
-  preserveHost?: boolean | undefined;
-  forwarded?: boolean | undefined;
   allowTrace?: boolean | undefined;
-  allowUnderscores?: boolean | undefined;
-  retries?: RetryOptions | undefined;
-  health?: HealthOptions | undefined;
   /** With a certificate it listens for HTTPS wherever an address does not say otherwise. */
   https?: HttpsOptions | undefined;
 }
@@ -124,10 +134,14 @@ export interface ResolvedHttps {
   readonly ticketKeys: string | undefined;
 }
 
-export interface ResolvedOptions extends Resolved<Omit<LoadBalancerOptions, 'algorithm' | 'https'>> {
-  readonly https: ResolvedHttps;
-  /** Undefined: ROUND_ROBIN, which the composition root knows. */
+export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, 'algorithm'>> {
+  /** Undefined: ROUND_ROBIN, which the stage of the pool knows. */
   readonly algorithm: AlgorithmLike | undefined;
+}
+
+type OwnOptions = Omit<LoadBalancerOptions, keyof PoolOptions | 'https'>;
+export interface ResolvedOptions extends ResolvedPoolOptions, Resolved<OwnOptions> {
+  readonly https: ResolvedHttps;
 }
 
 type OptionalSpawn = 'cwd' | 'envFile' | 'readyPath' | 'env';

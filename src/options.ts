@@ -3,20 +3,17 @@ import { availableParallelism } from 'node:os';
 import type { SecureContext } from 'node:tls';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
-import type { AlgorithmLike } from './contracts/algorithm.js';
 import { MultiserverError } from './errors.js';
 import type {
   CertificateSource,
-  HealthOptions,
   HttpsOptions,
   LoadBalancerOptions,
-  QueueOptions,
   ResolvedHttps,
   ResolvedOptions,
   ResolvedSpawnOptions,
-  RetryOptions,
   SpawnOptions,
 } from './option-types.js';
+import { completePool, contradiction, POOL } from './options/pool.js';
 import { openFileLimit } from './util/open-files.js';
 import * as row from './util/option-rows.js';
 import type { RowMeta } from './util/option-rows.js';
@@ -26,44 +23,6 @@ export type * from './option-types.js';
 
 const DAY = '24h';
 const anyText = () => true;
-
-const QUEUE = {
-  size: row.automaticCount(
-    0,
-    1_000_000,
-    '10 × maxConcurrentConnections',
-    'How many requests may wait for a free place; the next one is answered with 503.',
-  ),
-  timeout: row.duration(
-    '5s',
-    '1ms',
-    DAY,
-    'How long a request may wait for a free place before it is answered with 503.',
-  ),
-} satisfies Record<keyof QueueOptions, z.ZodType>;
-
-const RETRIES = {
-  max: row.integer(3, 0, 100, 'Most retries of one request; 0 turns retries off.'),
-  budget: row.fraction(0.2, 'Share of the requests in progress that may be retries.'),
-  min: row.integer(3, 0, 1_000_000, 'Retries in progress that are allowed whatever the budget says.'),
-  backoff: row.duration(
-    '25ms',
-    0,
-    '1m',
-    'Longest wait before the first retry at an endpoint; doubled for each further one, with full jitter.',
-  ),
-  maxBackoff: row.duration('250ms', 0, '1m', 'Longest wait before any retry.'),
-  statuses: row.errorStatuses('Statuses of endpoints that are retried, for safe methods.'),
-  idempotencyKey: row.boolean(false, 'Whether a request with an Idempotency-Key may be retried whatever its method.'),
-  maxBody: row.size('64KB', 0, '1MB', 'The most of a request body that is kept so that it can be sent again.'),
-} satisfies Record<keyof RetryOptions, z.ZodType>;
-
-const HEALTH = {
-  failures: row.integer(5, 1, 1_000_000, 'Consecutive failures that eject an endpoint.'),
-  ejectTime: row.duration('30s', '1ms', DAY, 'How long an endpoint is ejected, times how often in a row it was.'),
-  maxEjectTime: row.duration('5m', '1ms', DAY, 'Longest time an endpoint is ejected.'),
-  statuses: row.errorStatuses('Statuses of endpoints that count as failures.'),
-} satisfies Record<keyof HealthOptions, z.ZodType>;
 
 const HTTPS = {
   cert: row.pem('Certificate with its chain.', 'none', '--https-cert <file>'),
@@ -88,41 +47,8 @@ const HTTPS = {
   ),
 } satisfies Record<keyof HttpsOptions, z.ZodType>;
 
-const ALGORITHM_ALLOWED =
-  "an algorithm: a constant such as ROUND_ROBIN, a function (candidates, request) => endpoint, or an object with such a method 'pick'";
-const algorithm = z
-  .custom<AlgorithmLike>(isAlgorithmLike, { error: `must be ${ALGORITHM_ALLOWED}` })
-  .optional()
-  .meta({
-    kind: 'algorithm',
-    default: 'ROUND_ROBIN',
-    allowed: ALGORITHM_ALLOWED,
-    description: 'Which endpoint gets a request.',
-    flag: '-a, --algorithm <name>',
-  } satisfies RowMeta);
-
 const BALANCER = {
-  algorithm,
-  maxConcurrentConnections: row.optionalCount(
-    'Exchanges in progress at once; the next one waits in the queue.',
-    '--max-concurrent <n>',
-  ),
-  queue: group(QUEUE),
-  timeout: row.duration(
-    '60s',
-    '1ms',
-    DAY,
-    "From the request's end to the head of its response, queue and retries included; then 504.",
-  ),
-  connectTimeout: row.duration('3s', '1ms', DAY, 'To connect to an endpoint.'),
-  responseTimeout: row.duration(
-    '30s',
-    '1ms',
-    DAY,
-    "From the request's end to the head of an endpoint's response, for each attempt; then 504.",
-  ),
-  responseIdleTimeout: row.duration('60s', '1ms', DAY, 'Pause within the body of a response.'),
-  tunnelIdleTimeout: row.duration('1h', '1ms', DAY, 'Pause of WebSockets and event streams.'),
+  ...POOL,
   headTimeout: row.duration('10s', '1ms', DAY, 'From the first byte of a request to the end of its head; then 408.'),
   bodyIdleTimeout: row.duration('30s', '1ms', DAY, 'Pause within the body of a request; then 408.'),
   minBodyRate: row.size(
@@ -165,17 +91,12 @@ const BALANCER = {
     'Proxies whose X-Forwarded-* and X-Request-Id fields are believed.',
     '--trust <range,…>',
   ),
-  preserveHost: row.boolean(true, "Whether endpoints get the client's Host field; else their own name."),
-  forwarded: row.boolean(false, 'Whether endpoints get a Forwarded field (RFC 7239) beside X-Forwarded-*.'),
   allowTrace: row.boolean(false, 'Whether TRACE requests are passed on; else 405.'),
-  allowUnderscores: row.boolean(
-    false,
-    'Whether fields whose names CGI-like servers could confuse (with _ in them) are passed on; else they are dropped.',
-  ),
-  retries: group(RETRIES),
-  health: group(HEALTH),
   https: group(HTTPS),
 } satisfies Record<keyof LoadBalancerOptions, z.ZodType>;
+
+/** Rows have a description, groups of rows have none. */
+const GROUPS = new Set(Object.keys(BALANCER).filter((name) => !BALANCER[name as keyof typeof BALANCER].meta()));
 
 const isText = (item: unknown): boolean => typeof item === 'string' && !item.includes('\0');
 
@@ -237,21 +158,31 @@ const SPAWN = {
 /** Checks and completes the options of a balancer. Unknown, wrong or out of bounds: MS_INVALID_OPTION. Nothing is coerced. */
 export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
   const data = parseShape(BALANCER, input, invalid);
-  const { queue, retries, health } = data;
-  atLeast('retries.maxBackoff', retries.maxBackoff, 'retries.backoff', retries.backoff);
-  atLeast('health.maxEjectTime', health.maxEjectTime, 'health.ejectTime', health.ejectTime);
-  const limit = data.maxConcurrentConnections;
-  const size = queue.size ?? Math.min(10 * (limit === Infinity ? 100 : limit), 1_000_000);
+  const wrong = contradiction(data);
+  if (wrong !== undefined) throw invalid(wrong);
   return freezeOptions(
     {
       ...data,
-      algorithm: data.algorithm,
+      ...completePool(data),
       https: resolveHttps(data.https),
-      queue: { size, timeout: queue.timeout },
       maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
     },
     'algorithm',
   );
+}
+
+/** `options` with `changes`: within groups only what is given is changed, everything else is replaced; undefined is the default again. */
+export function mergeOptions(options: LoadBalancerOptions, changes: LoadBalancerOptions): LoadBalancerOptions {
+  const merged: Record<string, unknown> = { ...options };
+  for (const [name, change] of Object.entries(changes)) {
+    if (name === 'https')
+      throw invalid(
+        'Option "https" cannot be changed while it runs; certificates are read again when their files change.',
+      );
+    const before = merged[name];
+    merged[name] = GROUPS.has(name) && isObject(before) && isObject(change) ? { ...before, ...change } : change;
+  }
+  return merged;
 }
 
 function resolveHttps(https: z.output<ReturnType<typeof group<typeof HTTPS>>>): ResolvedHttps {
@@ -304,10 +235,6 @@ export const OPTION_ROWS: { readonly balancer: readonly OptionRow[]; readonly sp
   spawn: rowsOf(SPAWN),
 };
 
-function atLeast(name: string, value: number, thanName: string, than: number): void {
-  if (value < than) throw invalid(`Option "${name}" must not be less than "${thanName}" (${than}); it is ${value}.`);
-}
-
 function readEnvFile(path: string): Record<string, string> {
   try {
     return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
@@ -319,15 +246,12 @@ function readEnvFile(path: string): Record<string, string> {
   }
 }
 
-function isAlgorithmLike(value: unknown): boolean {
-  if (typeof value === 'function') return true;
-  if (typeof value !== 'object' || value === null) return false;
-  const { pick, algorithm, create } = value as { pick?: unknown; algorithm?: unknown; create?: unknown };
-  return typeof pick === 'function' || (typeof algorithm === 'string' && typeof create === 'function');
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isEnvironment(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!isObject(value)) return false;
   return Object.entries(value).every(([name, text]) => name !== '' && !/[=\0]/.test(name) && isText(text));
 }
 

@@ -35,8 +35,8 @@ export class Endpoint implements EndpointView {
   readonly pid: number;
   /** See {@link EndpointView.index}; given by the pool. */
   index = -1;
-  /** The weight asked for; {@link weight} is below it during slow start. */
-  readonly fullWeight: number;
+  /** The weight asked for; {@link weight} is below it during slow start. Change it through the pool only. */
+  fullWeight: number;
   weight: number;
   /** Requests it may have in flight at once, long-lived ones apart. Set by the pool; below the pool's limit during slow start. */
   limit: number = Infinity;

@@ -20,20 +20,20 @@ export class Endpoints {
    * @throws MultiserverError MS_INVALID_OPTION for any other URL, or one that is there already.
    */
   add(url: string, init: EndpointInit = {}): Endpoint {
-    const weight = init.weight ?? 1;
-    if (!(Number.isFinite(weight) && weight > 0)) {
-      throw new MultiserverError(
-        'MS_INVALID_OPTION',
-        `The weight of an endpoint must be a number above 0; it is ${String(init.weight)}.`,
-      );
-    }
+    const weight = weightOf(init.weight ?? 1);
     const address = parseEndpointUrl(url);
     const id = idOf(address);
-    if (this.find(id) !== undefined)
+    // One that is on its way out is another, which ends by itself.
+    if (this.find(id)?.leaving === false)
       throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${id} is there already.`);
     const endpoint = new Endpoint({ id, url: id, address, weight });
     this.#pool.add(endpoint, READY);
     return endpoint;
+  }
+
+  /** Another share of the traffic from now on. */
+  setWeight(endpoint: Endpoint | string, weight: number): void {
+    this.#pool.setWeight(this.#get(endpoint), weightOf(weight));
   }
 
   /** No new requests; out of the pool when those in progress have ended. */
@@ -56,7 +56,8 @@ export class Endpoints {
   }
 
   find(id: string): Endpoint | undefined {
-    return this.#pool.endpoints.find((endpoint) => endpoint.id === id);
+    const found = this.#pool.endpoints.filter((endpoint) => endpoint.id === id);
+    return found.find(({ leaving }) => !leaving) ?? found[0];
   }
 
   list(): readonly Endpoint[] {
@@ -69,11 +70,19 @@ export class Endpoints {
 
   #get(endpoint: Endpoint | string): Endpoint {
     if (typeof endpoint !== 'string') return endpoint;
-    const found = this.find(endpoint) ?? this.#pool.endpoints.find((e) => e.url === endpoint);
+    const found = this.find(endpoint) ?? this.#pool.endpoints.findLast((e) => e.url === endpoint);
     if (found !== undefined) return found;
     const known = this.#pool.endpoints.map((e) => e.id).join(', ') || 'none';
     throw new MultiserverError('MS_INVALID_OPTION', `There is no endpoint "${endpoint}"; there are: ${known}.`);
   }
+}
+
+function weightOf(weight: number): number {
+  if (Number.isFinite(weight) && weight > 0) return weight;
+  throw new MultiserverError(
+    'MS_INVALID_OPTION',
+    `The weight of an endpoint must be a number above 0; it is ${String(weight)}.`,
+  );
 }
 
 function idOf(address: Address): string {

@@ -21,6 +21,8 @@ export interface PoolOptions {
   readonly slowStart?: number;
   /** Requests that one endpoint may have in flight, long-lived ones apart. */
   readonly maxConcurrent?: number;
+  /** Tunnels and event streams at all endpoints together. */
+  readonly maxLongLived?: number;
   /** Called once for each change of state. */
   readonly onChange?: (endpoint: Endpoint, from: EndpointState, to: EndpointState, reason: string) => void;
   /** Told of faults of the user's own algorithm. */
@@ -39,11 +41,14 @@ export class Pool {
   readonly #endpoints: Endpoint[] = [];
   /** Requests in flight at all endpoints. */
   inFlight = 0;
+  /** Tunnels and event streams among them. */
+  longLived = 0;
   #algorithm: Algorithm;
   readonly #sources: Sources;
   #health: PassiveHealthOptions;
   #slowStart: number;
   #maxConcurrent: number;
+  #maxLongLived: number;
   readonly #onChange: NonNullable<PoolOptions['onChange']>;
   readonly #onProblem: NonNullable<PoolOptions['onProblem']>;
   /** Those that may be chosen now; frozen, since users' own algorithms get it. */
@@ -62,6 +67,7 @@ export class Pool {
     this.#health = options.health ?? DEFAULT_HEALTH;
     this.#slowStart = options.slowStart ?? 0;
     this.#maxConcurrent = options.maxConcurrent ?? Infinity;
+    this.#maxLongLived = options.maxLongLived ?? Infinity;
     this.#onChange = options.onChange ?? ignore;
     this.#onProblem = options.onProblem ?? ignore;
     this.#algorithm = resolveAlgorithm(options.algorithm ?? ROUND_ROBIN, sources, this.#onProblem);
@@ -82,11 +88,17 @@ export class Pool {
   }
 
   /** Live change of the limits; what is in flight stays. */
-  configure(options: Pick<PoolOptions, 'health' | 'slowStart' | 'maxConcurrent'>): void {
+  configure(options: Pick<PoolOptions, 'health' | 'slowStart' | 'maxConcurrent' | 'maxLongLived'>): void {
+    const now = this.#sources.now();
     this.#health = options.health ?? this.#health;
     this.#slowStart = options.slowStart ?? this.#slowStart;
     this.#maxConcurrent = options.maxConcurrent ?? this.#maxConcurrent;
-    this.#nextCheck = 0;
+    this.#maxLongLived = options.maxLongLived ?? this.#maxLongLived;
+    for (const endpoint of this.#endpoints) {
+      endpoint.rampUntil = Math.min(endpoint.rampUntil, now + this.#slowStart);
+      ramp(endpoint, this.#slowStart, this.#maxConcurrent, now);
+    }
+    this.#schedule(now);
   }
 
   // ---- the choice
@@ -107,6 +119,7 @@ export class Pool {
   /** Whether any endpoint may take one more request. */
   hasRoom(): boolean {
     if (this.#maxConcurrent === Infinity) return true;
+    if (this.#nextCheck !== Infinity) this.advance();
     if (this.#changed) this.#refresh();
     const candidates = this.#candidates;
     for (let i = 0; i < candidates.length; i++) if (!isFull(candidates[i]!)) return true;
@@ -127,16 +140,25 @@ export class Pool {
     this.inFlight++;
   }
 
+  /** Whether one more tunnel or event stream may begin. */
+  hasRoomForLongLived(): boolean {
+    return this.longLived < this.#maxLongLived;
+  }
+
   /** A request in flight turned out to be a tunnel or an event stream: its outcome must say `longLived` too. */
   becomeLongLived(endpoint: Endpoint): void {
     endpoint.longLived++;
+    this.longLived++;
   }
 
   /** An attempt has ended. `refused`: the connection was refused, which is certain news about an own worker. */
   finish(endpoint: Endpoint, outcome: Outcome, refused = false): void {
     endpoint.inFlight--;
     this.inFlight--;
-    if (outcome.longLived && endpoint.longLived > 0) endpoint.longLived--;
+    if (outcome.longLived) {
+      endpoint.longLived--;
+      this.longLived--;
+    }
     const bad = countOutcome(endpoint, outcome, this.#health);
     // Its index may already be another's.
     if (endpoint.stateCode !== GONE) this.#algorithm.onResult?.(endpoint, outcome);
@@ -186,6 +208,13 @@ export class Pool {
   down(endpoint: Endpoint, reason = 'down'): void {
     endpoint.up = false;
     if (endpoint.stateCode === READY || endpoint.stateCode === EJECTED) this.#move(endpoint, STARTING, reason);
+  }
+
+  setWeight(endpoint: Endpoint, weight: number): void {
+    endpoint.fullWeight = weight;
+    ramp(endpoint, this.#slowStart, this.#maxConcurrent, this.#sources.now());
+    this.#membersChanged = true;
+    this.#changed = true;
   }
 
   /** No new requests; those in flight end in peace. */

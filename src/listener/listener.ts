@@ -31,7 +31,7 @@ export class Listener {
   #closed: (() => void) | null = null;
 
   constructor(settings: ListenerSettings) {
-    this.#settings = settings;
+    this.#settings = { ...settings };
     this.#connectionSettings = { ...settings, onClose: (connection) => this.#onClose(connection) };
     const { https } = settings;
     this.#front =
@@ -70,6 +70,12 @@ export class Listener {
         );
       });
     });
+  }
+
+  /** Live change, also for the connections that are there. */
+  configure(settings: Partial<Omit<ListenerSettings, 'https'>>): void {
+    Object.assign(this.#settings, settings);
+    Object.assign(this.#connectionSettings, settings);
   }
 
   #accept(socket: Socket, secure: boolean): void {

@@ -23,8 +23,6 @@ export interface ForwardingContext extends ForwardSettings {
   readonly pool: Pool;
   readonly admission: Admission;
   readonly budget: RetryBudget;
-  /** ms from the request's end to the head of its answer. */
-  readonly timeout: number;
   readonly maxRetries: number;
   readonly retryStatuses: readonly number[];
   readonly retryIdempotencyKey: boolean;
@@ -66,6 +64,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   readonly #context: ForwardingContext;
   readonly #exchange: Exchange;
   readonly #reply: Reply;
+  readonly #timeout: number;
   #endpoint: Endpoint | null = null;
   #connection: ClientConnection | null = null;
   #reused = false;
@@ -93,23 +92,26 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #kept: Buffer[] | null = null;
   #keptSize = 0;
 
-  constructor(context: ForwardingContext, exchange: Exchange, reply: Reply) {
+  /** `timeout`: ms from the request's end to the head of its answer. */
+  constructor(context: ForwardingContext, exchange: Exchange, reply: Reply, timeout: number) {
     this.#context = context;
     this.#exchange = exchange;
     this.#reply = reply;
+    this.#timeout = timeout;
   }
 
   start(): void {
-    const { admission, now, timeout } = this.#context;
+    const { pool, admission, now } = this.#context;
     const exchange = this.#exchange;
     this.#hasBody = exchange.body !== BODY_NONE && !(exchange.body === BODY_LENGTH && exchange.length === 0);
     if (this.#hasBody) {
       this.#received = false;
       if (IDEMPOTENT.has(exchange.method) || this.#hasRetryKey()) this.#kept = [];
-    } else this.#deadline = now() + timeout;
+    } else this.#deadline = now() + this.#timeout;
     exchange.watch(this);
-    if (admission.tryEnter()) this.onAdmitted();
-    else if (!admission.enqueue(this)) this.#giveUp(new MultiserverError('MS_QUEUE_FULL'));
+    if (exchange.upgrade && !pool.hasRoomForLongLived()) this.#giveUp(new MultiserverError('MS_LONG_LIVED_FULL'));
+    else if (admission.tryEnter()) this.onAdmitted();
+    else if (!admission.enqueue(this, this.#deadline)) this.#giveUp(new MultiserverError('MS_QUEUE_FULL'));
   }
 
   // ---- admit
@@ -120,7 +122,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   }
 
   onQueueTimeout(): void {
-    this.#giveUp(new MultiserverError('MS_QUEUE_TIMEOUT'));
+    const late = this.#context.now() >= this.#deadline;
+    this.#giveUp(new MultiserverError(late ? 'MS_TIMEOUT' : 'MS_QUEUE_TIMEOUT'));
   }
 
   // ---- choose and send
@@ -187,7 +190,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   onRequestEnd(trailers: Head | null): void {
     this.#received = true;
     this.#trailers = trailers;
-    if (!this.#longLived) this.#deadline = this.#context.now() + this.#context.timeout;
+    if (!this.#longLived) this.#deadline = this.#context.now() + this.#timeout;
     if (this.#connection?.connected) this.#connection.sendEnd(trailers, this.#deadline);
   }
 
@@ -224,12 +227,19 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#retry(null);
       return;
     }
+    const longLived = eventStream || body === BODY_TUNNEL;
+    if (longLived && !pool.hasRoomForLongLived()) {
+      this.#connection!.abort();
+      this.#settle(false);
+      this.#giveUp(new MultiserverError('MS_LONG_LIVED_FULL'));
+      return;
+    }
     const cookie = pool.replyCookie(endpoint, exchange);
     if (cookie !== undefined) {
       pairs.push('Set-Cookie', cookie);
       kinds.push(F_SET_COOKIE);
     }
-    if (eventStream || body === BODY_TUNNEL) this.#becomeLongLived(endpoint, eventStream);
+    if (longLived) this.#becomeLongLived(endpoint, eventStream);
     this.#reply.sendHead(status, reason, head, body, length);
     if (body === BODY_TUNNEL && !this.#ended) exchange.receive(this);
   }

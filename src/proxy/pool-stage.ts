@@ -7,7 +7,7 @@ import type { Sources } from '../contracts/algorithm.js';
 import type { MultiserverError } from '../errors.js';
 import type { Exchange, Reply } from '../exchange.js';
 import type { HeadLimits } from '../http1/head-parser.js';
-import type { ResolvedOptions } from '../options.js';
+import type { ResolvedPoolOptions } from '../option-types.js';
 import { Upstream } from '../upstream/connections.js';
 import { Forwarding, type ForwardingContext } from './forwarding.js';
 import { WorkerEndpoints } from './worker-endpoints.js';
@@ -27,15 +27,19 @@ export class PoolStage {
   /** Own workers among them. */
   readonly workers: WorkerEndpoints;
   readonly #admission: Admission;
+  readonly #budget: RetryBudget;
   readonly #upstream: Upstream;
-  readonly #context: ForwardingContext;
+  #options: ResolvedPoolOptions;
+  #context: ForwardingContext;
 
-  constructor(options: ResolvedOptions, { sources, heads, onChange, onProblem, onFailed }: PoolSurroundings) {
+  constructor(options: ResolvedPoolOptions, surroundings: PoolSurroundings) {
+    const { sources, heads, onChange, onProblem, onFailed } = surroundings;
     const { now, random } = sources;
+    this.#options = options;
     this.pool = new Pool(
       {
+        ...poolSettings(options),
         algorithm: options.algorithm ?? ROUND_ROBIN,
-        health: options.health,
         onChange: (endpoint, from, to, reason) => {
           if (to === 'gone') {
             upstream.release(endpoint);
@@ -47,28 +51,18 @@ export class PoolStage {
       },
       sources,
     );
-    this.endpoints = new Endpoints(this.pool);
-    this.workers = new WorkerEndpoints(this.pool);
-    const upstream = new Upstream({ ...heads, ...options, now });
+    const { pool } = this;
+    this.endpoints = new Endpoints(pool);
+    this.workers = new WorkerEndpoints(pool);
+    const upstream = new Upstream({ ...heads, ...upstreamSettings(options), now });
     this.#upstream = upstream;
-    this.#admission = new Admission(
-      {
-        limit: options.maxConcurrentConnections,
-        size: options.queue.size,
-        timeout: Math.min(options.queue.timeout, options.timeout),
-      },
-      now,
-    );
-    const { retries } = options;
+    this.#admission = new Admission({ ...admissionSettings(options), hasRoom: () => pool.hasRoom() }, now);
+    this.#budget = new RetryBudget(options.retries);
     this.#context = {
-      ...options,
-      pool: this.pool,
+      ...forwardSettings(options),
+      pool,
       admission: this.#admission,
-      budget: new RetryBudget(retries),
-      maxRetries: retries.max,
-      retryStatuses: retries.statuses,
-      retryIdempotencyKey: retries.idempotencyKey,
-      maxReplay: retries.maxBody,
+      budget: this.#budget,
       now,
       random,
       acquire: (endpoint, handler) => upstream.acquire(endpoint, handler),
@@ -80,17 +74,56 @@ export class PoolStage {
     return this.#admission.queued;
   }
 
-  forward(exchange: Exchange, reply: Reply): void {
-    new Forwarding(this.#context, exchange, reply).start();
+  /** `timeout` in place of the pool's own. */
+  forward(exchange: Exchange, reply: Reply, timeout = this.#options.timeout): void {
+    new Forwarding(this.#context, exchange, reply, timeout).start();
+  }
+
+  /** Live change: what is in progress goes on, by the options it began with where it matters. */
+  configure(options: ResolvedPoolOptions, heads: HeadLimits): void {
+    if (options.algorithm !== this.#options.algorithm) this.pool.setAlgorithm(options.algorithm ?? ROUND_ROBIN);
+    this.#options = options;
+    this.#context = { ...this.#context, ...forwardSettings(options) };
+    this.pool.configure(poolSettings(options));
+    this.#upstream.configure({ ...heads, ...upstreamSettings(options) });
+    this.#budget.configure(options.retries);
+    this.#admission.configure(admissionSettings(options));
   }
 
   tick(now: number): void {
     this.#upstream.tick(now);
     this.#admission.sweep(now);
     this.pool.advance();
+    // Endpoints may have become ready, or their limits have grown.
+    this.#admission.wake();
   }
 
   close(): void {
     this.#upstream.close();
   }
+}
+
+function poolSettings({ health, slowStart, maxConcurrent, maxLongLived }: ResolvedPoolOptions) {
+  return { health, slowStart, maxConcurrent, maxLongLived };
+}
+
+function upstreamSettings(options: ResolvedPoolOptions) {
+  const { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout } = options;
+  return { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout };
+}
+
+function admissionSettings({ maxConcurrentConnections: limit, queue }: ResolvedPoolOptions) {
+  return { limit, ...queue };
+}
+
+function forwardSettings({ preserveHost, forwarded, allowUnderscores, retries }: ResolvedPoolOptions) {
+  return {
+    preserveHost,
+    forwarded,
+    allowUnderscores,
+    maxRetries: retries.max,
+    retryStatuses: retries.statuses,
+    retryIdempotencyKey: retries.idempotencyKey,
+    maxReplay: retries.maxBody,
+  };
 }

@@ -74,6 +74,10 @@ export class EndpointConnections {
     }
   }
 
+  configure(settings: Partial<UpstreamSettings>): void {
+    Object.assign(this.#settings, settings);
+  }
+
   /** Idle ones at once, those in use when their answer is complete. */
   close(): void {
     this.#closed = true;
@@ -98,6 +102,12 @@ export class Upstream {
       this.#endpoints.set(endpoint, connections);
     }
     return connections.acquire(handler);
+  }
+
+  /** Live change, also for the connections that are there. */
+  configure(settings: Partial<UpstreamSettings>): void {
+    Object.assign(this.#settings, settings);
+    for (const connections of this.#endpoints.values()) connections.configure(settings);
   }
 
   /** The endpoint is gone for good. */

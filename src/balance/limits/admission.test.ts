@@ -93,6 +93,20 @@ test('those who waited too long are sent away, in order, and no one else', () =>
   assert.equal(admission.queued, 0);
 });
 
+test('one who may wait less long, by a bound of its own or because the time-out was lowered, is sent away before those in front of it', () => {
+  const { admission, clock, log, arrive } = start({ limit: 1, size: 10 });
+  arrive('a');
+  arrive('b');
+  admission.enqueue(new Guest('c', log), 100);
+  admission.configure({ limit: 1, size: 10, timeout: 1000 });
+  arrive('d');
+  for (clock.now of [99, 100, 999, 1000, 4999, 5000]) {
+    log.push(`${clock.now}`);
+    admission.sweep(clock.now);
+  }
+  assert.deepEqual(log, ['a', '99', '100', 'c late', '999', '1000', 'd late', '4999', '5000', 'b late']);
+});
+
 test('a queue of a hundred thousand whose guests all leave as they enter needs no deep recursion', () => {
   const { admission } = start({ limit: 1, size: 100_000 });
   let served = 0;

@@ -43,6 +43,8 @@ export class Admission {
   #first: Waiter | null = null;
   #last: Waiter | null = null;
   #waking = false;
+  /** A deadline lies before that of one who waits in front of it. */
+  #unsorted = false;
 
   constructor(options: AdmissionOptions, now: () => number) {
     this.#limit = options.limit;
@@ -71,11 +73,12 @@ export class Admission {
     return true;
   }
 
-  /** False: the queue is full. */
-  enqueue(waiter: Waiter): boolean {
+  /** False: the queue is full. `latest`: until when it may wait at most. */
+  enqueue(waiter: Waiter, latest = Infinity): boolean {
     if (this.queued >= this.#size) return false;
     waiter.queuedIn = this;
-    waiter.queueDeadline = this.#now() + this.#timeout;
+    waiter.queueDeadline = Math.min(this.#now() + this.#timeout, latest);
+    if (this.#last !== null && this.#last.queueDeadline > waiter.queueDeadline) this.#unsorted = true;
     waiter.queueNext = null;
     waiter.queuePrevious = this.#last;
     if (this.#last === null) this.#first = waiter;
@@ -124,10 +127,17 @@ export class Admission {
 
   /** Sends away those who waited too long; to be called now and then. */
   sweep(now: number): void {
-    for (let waiter = this.#first; waiter !== null && waiter.queueDeadline <= now; waiter = this.#first) {
-      this.cancel(waiter);
-      waiter.onQueueTimeout();
+    let waiter = this.#first;
+    while (waiter !== null && (this.#unsorted || waiter.queueDeadline <= now)) {
+      const next = waiter.queueNext;
+      if (waiter.queueDeadline <= now) {
+        this.cancel(waiter);
+        waiter.onQueueTimeout();
+      }
+      // What it did may have let others go: they are looked at the next time.
+      waiter = next?.queuedIn === this ? next : null;
     }
+    if (this.#first === null) this.#unsorted = false;
   }
 
   #isFree(): boolean {

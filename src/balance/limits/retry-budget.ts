@@ -12,9 +12,13 @@ export interface RetryBudgetOptions {
 export class RetryBudget {
   /** Retries in progress. */
   retries = 0;
-  readonly #options: RetryBudgetOptions;
+  #options: RetryBudgetOptions;
 
   constructor(options: RetryBudgetOptions) {
+    this.#options = options;
+  }
+
+  configure(options: RetryBudgetOptions): void {
     this.#options = options;
   }
 

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import type { AlgorithmLike } from '../contracts/algorithm.js';
+import type { HealthOptions, PoolOptions, QueueOptions, ResolvedPoolOptions, RetryOptions } from '../option-types.js';
+import * as row from '../util/option-rows.js';
+import type { RowMeta } from '../util/option-rows.js';
+import { group } from '../util/option-table.js';
+
+const DAY = '24h';
+
+const QUEUE = {
+  size: row.automaticCount(
+    0,
+    1_000_000,
+    '10 × maxConcurrentConnections',
+    'How many requests may wait for a free place; the next one is answered with 503.',
+  ),
+  timeout: row.duration(
+    '5s',
+    '1ms',
+    DAY,
+    'How long a request may wait for a free place before it is answered with 503.',
+  ),
+} satisfies Record<keyof QueueOptions, z.ZodType>;
+
+const RETRIES = {
+  max: row.integer(3, 0, 100, 'Most retries of one request; 0 turns retries off.'),
+  budget: row.fraction(0.2, 'Share of the requests in progress that may be retries.'),
+  min: row.integer(3, 0, 1_000_000, 'Retries in progress that are allowed whatever the budget says.'),
+  backoff: row.duration(
+    '25ms',
+    0,
+    '1m',
+    'Longest wait before the first retry at an endpoint; doubled for each further one, with full jitter.',
+  ),
+  maxBackoff: row.duration('250ms', 0, '1m', 'Longest wait before any retry.'),
+  statuses: row.errorStatuses('Statuses of endpoints that are retried, for safe methods.'),
+  idempotencyKey: row.boolean(false, 'Whether a request with an Idempotency-Key may be retried whatever its method.'),
+  maxBody: row.size('64KB', 0, '1MB', 'The most of a request body that is kept so that it can be sent again.'),
+} satisfies Record<keyof RetryOptions, z.ZodType>;
+
+const HEALTH = {
+  failures: row.integer(5, 1, 1_000_000, 'Consecutive failures that eject an endpoint.'),
+  ejectTime: row.duration('30s', '1ms', DAY, 'How long an endpoint is ejected, times how often in a row it was.'),
+  maxEjectTime: row.duration('5m', '1ms', DAY, 'Longest time an endpoint is ejected.'),
+  statuses: row.errorStatuses('Statuses of endpoints that count as failures.'),
+} satisfies Record<keyof HealthOptions, z.ZodType>;
+
+const ALGORITHM_ALLOWED =
+  "an algorithm: a constant such as ROUND_ROBIN, a function (candidates, request) => endpoint, or an object with such a method 'pick'";
+const algorithm = z
+  .custom<AlgorithmLike>(isAlgorithmLike, { error: `must be ${ALGORITHM_ALLOWED}` })
+  .optional()
+  .meta({
+    kind: 'algorithm',
+    default: 'ROUND_ROBIN',
+    allowed: ALGORITHM_ALLOWED,
+    description: 'Which endpoint gets a request.',
+    flag: '-a, --algorithm <name>',
+  } satisfies RowMeta);
+
+export const POOL = {
+  algorithm,
+  maxConcurrentConnections: row.optionalCount(
+    'Exchanges in progress at once; the next one waits in the queue.',
+    '--max-concurrent <n>',
+  ),
+  queue: group(QUEUE),
+  maxConcurrent: row.optionalCount(
+    'Requests in progress at one endpoint, WebSockets and event streams apart; when all have so many, the next one waits in the queue.',
+    '--max-per-endpoint <n>',
+  ),
+  maxLongLived: row.optionalCount('WebSockets and event streams at once; one more is answered with 503.'),
+  slowStart: row.duration(
+    0,
+    0,
+    DAY,
+    'In which the weight of an endpoint that joins a working pool, and its limit, grow from 10 % to 100 %; 0: at once.',
+  ),
+  timeout: row.duration(
+    '60s',
+    '1ms',
+    DAY,
+    "From the request's end to the head of its response, queue and retries included; then 504.",
+  ),
+  connectTimeout: row.duration('3s', '1ms', DAY, 'To connect to an endpoint.'),
+  responseTimeout: row.duration(
+    '30s',
+    '1ms',
+    DAY,
+    "From the request's end to the head of an endpoint's response, for each attempt; then 504.",
+  ),
+  responseIdleTimeout: row.duration('60s', '1ms', DAY, 'Pause within the body of a response.'),
+  tunnelIdleTimeout: row.duration('1h', '1ms', DAY, 'Pause of WebSockets and event streams.'),
+  preserveHost: row.boolean(true, "Whether endpoints get the client's Host field; else their own name."),
+  forwarded: row.boolean(false, 'Whether endpoints get a Forwarded field (RFC 7239) beside X-Forwarded-*.'),
+  allowUnderscores: row.boolean(
+    false,
+    'Whether fields whose names CGI-like servers could confuse (with _ in them) are passed on; else they are dropped.',
+  ),
+  retries: group(RETRIES),
+  health: group(HEALTH),
+} satisfies Record<keyof PoolOptions, z.ZodType>;
+
+/** What is wrong with options that are right one by one, or undefined. */
+export function contradiction({ retries, health }: Pick<PoolValues, 'retries' | 'health'>): string | undefined {
+  return (
+    notLess('retries.maxBackoff', retries.maxBackoff, 'retries.backoff', retries.backoff) ??
+    notLess('health.maxEjectTime', health.maxEjectTime, 'health.ejectTime', health.ejectTime)
+  );
+}
+
+type PoolValues = z.output<z.ZodObject<typeof POOL>>;
+
+/** Completes what the rows have checked. */
+export function completePool(data: PoolValues): ResolvedPoolOptions {
+  const limit = data.maxConcurrentConnections;
+  const size = data.queue.size ?? Math.min(10 * (limit === Infinity ? 100 : limit), 1_000_000);
+  return { ...data, algorithm: data.algorithm, queue: { size, timeout: data.queue.timeout } };
+}
+
+function notLess(name: string, value: number, thanName: string, than: number): string | undefined {
+  if (value >= than) return undefined;
+  return `Option "${name}" must not be less than "${thanName}" (${than}); it is ${value}.`;
+}
+
+function isAlgorithmLike(value: unknown): boolean {
+  if (typeof value === 'function') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { pick, algorithm: name, create } = value as { pick?: unknown; algorithm?: unknown; create?: unknown };
+  return typeof pick === 'function' || (typeof name === 'string' && typeof create === 'function');
+}
