@@ -15,6 +15,8 @@ import {
 import { parseDuration } from './util/duration.js';
 import { parseSize } from './util/size.js';
 
+fc.configureGlobal({ seed: Number(process.env.MULTISERVER_SEED ?? 1) });
+
 const ROWS = OPTION_ROWS.balancer;
 const kindOf = new Map(ROWS.map(({ name, kind }) => [name, kind]));
 
@@ -27,9 +29,11 @@ function at(options: unknown, name: string): unknown {
   return name.split('.').reduce<unknown>((object, key) => (object as Record<string, unknown>)[key], options);
 }
 
-function refusal(name: string, value: unknown): MultiserverError | undefined {
+const refusal = (name: string, value: unknown) => refusalOf(nest(name, value));
+
+function refusalOf(options: LoadBalancerOptions): MultiserverError | undefined {
   try {
-    parseOptions(nest(name, value));
+    parseOptions(options);
     return undefined;
   } catch (error) {
     assert.ok(error instanceof MultiserverError);
@@ -168,10 +172,22 @@ describe('options', () => {
     assert.equal(parseOptions({ maxConcurrentConnections: 7, queue: { size: 0 } }).queue.size, 0);
     assert.ok(Number.isSafeInteger(parseOptions().maxConnections));
     assert.equal(parseOptions({ maxConnections: 'auto' }).maxConnections, parseOptions().maxConnections);
-    assert.match(
-      refusal('health.ejectTime', '10m')!.message,
-      /"health.maxEjectTime" must not be less than "health.ejectTime"/,
+  });
+
+  it('that bound one another are refused by the name of the one that was given', () => {
+    assert.equal(
+      refusalOf({ health: { ejectTime: '10m' } })?.message,
+      'Option "health.ejectTime" must not be more than "health.maxEjectTime" (300000); it is 600000.',
     );
+    assert.equal(
+      refusalOf({ retries: { maxBackoff: 10 } })?.message,
+      'Option "retries.maxBackoff" must not be less than "retries.backoff" (25); it is 10.',
+    );
+    assert.equal(
+      refusalOf({ retries: { backoff: '1s', maxBackoff: '500ms' } })?.message,
+      'Option "retries.maxBackoff" must not be less than "retries.backoff" (1000); it is 500.',
+    );
+    assert.equal(refusalOf({ retries: { backoff: '1s', maxBackoff: '1s' } }), undefined);
   });
 
   it('take as algorithm a function, an object with pick, or a named constant', () => {

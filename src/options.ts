@@ -158,7 +158,7 @@ const SPAWN = {
 /** Checks and completes the options of a balancer. Unknown, wrong or out of bounds: MS_INVALID_OPTION. Nothing is coerced. */
 export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
   const data = parseShape(BALANCER, input, invalid);
-  const wrong = contradiction(data);
+  const wrong = contradiction(data, input);
   if (wrong !== undefined) throw invalid(wrong);
   return freezeOptions(
     {

@@ -101,11 +101,14 @@ export const POOL = {
   health: group(HEALTH),
 } satisfies Record<keyof PoolOptions, z.ZodType>;
 
-/** What is wrong with options that are right one by one, or undefined. */
-export function contradiction({ retries, health }: Pick<PoolValues, 'retries' | 'health'>): string | undefined {
+/** What is wrong with options that are right one by one, or undefined; `given` is what the user wrote of them. */
+export function contradiction(
+  { retries, health }: Pick<PoolValues, 'retries' | 'health'>,
+  given: Pick<PoolOptions, 'retries' | 'health'>,
+): string | undefined {
   return (
-    notLess('retries.maxBackoff', retries.maxBackoff, 'retries.backoff', retries.backoff) ??
-    notLess('health.maxEjectTime', health.maxEjectTime, 'health.ejectTime', health.ejectTime)
+    outOfOrder('retries', 'backoff', 'maxBackoff', retries, given.retries) ??
+    outOfOrder('health', 'ejectTime', 'maxEjectTime', health, given.health)
   );
 }
 
@@ -118,9 +121,17 @@ export function completePool(data: PoolValues): ResolvedPoolOptions {
   return { ...data, algorithm: data.algorithm, queue: { size, timeout: data.queue.timeout } };
 }
 
-function notLess(name: string, value: number, thanName: string, than: number): string | undefined {
-  if (value >= than) return undefined;
-  return `Option "${name}" must not be less than "${thanName}" (${than}); it is ${value}.`;
+/** The one of the two that was given is named: nobody looks for the other where only its default stands in the way. */
+function outOfOrder<N extends string>(
+  group: string,
+  least: N,
+  most: N,
+  values: Readonly<Record<N, number>>,
+  given: Readonly<Partial<Record<N, unknown>>> | undefined,
+): string | undefined {
+  if (values[least] <= values[most]) return undefined;
+  const [named, rule, other] = given?.[most] === undefined ? [least, 'more', most] : [most, 'less', least];
+  return `Option "${group}.${named}" must not be ${rule} than "${group}.${other}" (${values[other]}); it is ${values[named]}.`;
 }
 
 function isAlgorithmLike(value: unknown): boolean {
