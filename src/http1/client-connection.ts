@@ -251,6 +251,7 @@ export class ClientConnection {
     this.#idleTimeout = this.#settings.responseIdleTimeout;
     const { body, length } = framing;
     if (body === BODY_TUNNEL) {
+      this.#reusable = false;
       this.#idleTimeout = this.#settings.tunnelIdleTimeout;
       this.#state = IN_TUNNEL;
     } else {
@@ -323,10 +324,10 @@ export class ClientConnection {
         this.socket.destroy();
         break;
       case AWAITING:
-        this.#fail('MS_ENDPOINT_CLOSED');
+        this.#fail(wasReset(this.socket) ? 'MS_ENDPOINT_RESET' : 'MS_ENDPOINT_CLOSED');
         break;
       case IN_BODY:
-        if (this.#body.endless) this.#ended(null, false);
+        if (this.#body.endless && !wasReset(this.socket)) this.#ended(null, false);
         else this.#fail('MS_RESPONSE_CUT');
         break;
       case IN_TUNNEL:
@@ -365,6 +366,15 @@ export class ClientConnection {
     else if (this.#state === AWAITING) this.#fail('MS_RESPONSE_TIMEOUT');
     else if (this.#state !== IDLE && this.#state !== CLOSED) this.#fail('MS_RESPONSE_STALLED');
   }
+}
+
+/**
+ * libuv reports a reset that comes together with octets as an orderly end (POLLHUP after a partial read), by which an answer until the
+ * close would pass as whole. The kernel knows no peer any more after a reset, but still does after a FIN; Node asks it at the first
+ * reading of the address, which must therefore not be read before. Unix sockets have neither resets nor addresses.
+ */
+function wasReset(socket: Socket): boolean {
+  return socket.remoteFamily === undefined && socket.localPort !== undefined;
 }
 
 function describe(error: NodeJS.ErrnoException): string {

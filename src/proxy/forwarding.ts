@@ -285,8 +285,9 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       (unsent || (closed && !connection.answered && this.#isRepeatable(connection))) &&
       this.#deaths < MAX_DEATHS &&
       this.#mayRetry(false, died);
-    // An idle connection that the endpoint closed is nobody's fault.
-    this.#settle(!(closed && this.#reused && !connection.answered), refused);
+    // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes.
+    const innocent = (closed && this.#reused && !connection.answered) || this.#longLived;
+    this.#settle(!innocent, refused);
     if (again) this.#retry(error);
     else if (this.#status !== 0) {
       this.#end();

@@ -42,6 +42,13 @@ for (const version of ['1.1', '1.0']) {
   );
 }
 
+wire('an answer until the close that is reset together with its last bytes is cut too', async ({ client, origin }) => {
+  client.send(get('/'));
+  const call = await origin.request();
+  call.send(head('HTTP/1.1 200 OK'), 'half of it').peer.reset();
+  await client.expectCut(await client.head());
+});
+
 wire(
   'an answer whose chunks turn out invalid is visibly cut, and the junk does not pass',
   async ({ client, origin }) => {
