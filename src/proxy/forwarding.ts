@@ -284,7 +284,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#status === 0 &&
       (unsent || (closed && !connection.answered && this.#isRepeatable(connection))) &&
       this.#deaths < MAX_DEATHS &&
-      this.#mayRetry(false, died);
+      this.#mayRetry(false, died || unsent);
     // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes.
     const innocent = (closed && this.#reused && !connection.answered) || this.#longLived;
     this.#settle(!innocent, refused);
@@ -308,15 +308,15 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   }
 
   /**
-   * `died`: an own worker is gone, and all that it was at work on moves at once to those that are left; a budget, there to keep retries
-   * from becoming load, would lose some of it.
+   * `free`: no endpoint has had work from the attempt that failed (nothing was sent), or the one that had is an own worker that is gone.
+   * All such requests move to those that are left; a budget, there to keep retries from becoming load, would lose some of them.
    */
-  #mayRetry(answered: boolean, died = false): boolean {
+  #mayRetry(answered: boolean, free = false): boolean {
     const { maxRetries, budget, admission, now } = this.#context;
     if (this.#attempts > maxRetries || now() >= this.#deadline) return false;
     if (this.#receiving && this.#kept === null) return false;
     if (answered && this.#hasBody && !this.#received) return false;
-    if (this.#retrying || died) return true;
+    if (this.#retrying || free) return true;
     this.#retrying = budget.tryBegin(admission.active);
     return this.#retrying;
   }
