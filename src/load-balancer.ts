@@ -25,7 +25,8 @@ import { errorAnswer, lastHopAnswer, sendOwnAnswer } from './proxy/own-answers.j
 import { OwnRoutes } from './proxy/own-routes.js';
 import { PoolStage } from './proxy/pool-stage.js';
 import { createTrust } from './proxy/trust.js';
-import { Supervisor } from './supervisor/supervisor.js';
+import { parseCount } from './supervisor/count.js';
+import { Supervisor, type WorkerView } from './supervisor/supervisor.js';
 import { type Duration, parseDuration } from './util/duration.js';
 
 const now = (): number => performance.now();
@@ -160,12 +161,40 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     );
     this.#supervisors.push(supervisor);
     try {
-      const started = await supervisor.start();
-      return started.map((worker) => workers.get(worker)).filter((endpoint) => endpoint !== undefined);
+      return this.#endpointsOf(await supervisor.start());
     } catch (error) {
       this.#supervisors.splice(this.#supervisors.indexOf(supervisor), 1);
       throw error;
     }
+  }
+
+  /**
+   * Starts every spawned app anew, one worker after another, each taking over once it is ready; no request is lost. Certificates are read
+   * again, too. Resolves with the new workers' endpoints.
+   * @throws MultiserverError MS_WORKER_START_FAILED when a new worker does not get ready: that one and those after it stay as they were.
+   */
+  async reload(): Promise<Endpoint[]> {
+    this.reloadCertificates();
+    const endpoints: Endpoint[] = [];
+    for (const supervisor of this.#supervisors) endpoints.push(...this.#endpointsOf(await supervisor.reload()));
+    return endpoints;
+  }
+
+  /**
+   * Runs the spawned app on `count` workers from now on, or on so many more or less: `'+2'`, `'-1'`. Resolves with the endpoints of all
+   * when the new ones are ready, or the ones too many have ended their requests and are gone.
+   * @throws MultiserverError MS_INVALID_OPTION, MS_NOT_RUNNING without a spawned app, MS_WORKER_START_FAILED: then all is as before.
+   */
+  async scale(count: number | string): Promise<Endpoint[]> {
+    const [supervisor, ...more] = this.#supervisors;
+    if (supervisor === undefined) throw new MultiserverError('MS_NOT_RUNNING', 'There is no spawned app to scale.');
+    if (more.length > 0)
+      throw new MultiserverError('MS_UNSUPPORTED', 'Several apps were spawned: it is not clear which to scale.');
+    return this.#endpointsOf(await supervisor.scale(parseCount(count, supervisor.workers.length)));
+  }
+
+  #endpointsOf(workers: readonly WorkerView[]): Endpoint[] {
+    return workers.map((worker) => this.#stage.workers.get(worker)).filter((endpoint) => endpoint !== undefined);
   }
 
   /**

@@ -3,7 +3,7 @@ import { backoffDelay, RESET_AFTER } from './backoff.js';
 import type { GroupGuard } from './group-guard.js';
 import type { Launcher } from './launch.js';
 import type { CrashInfo, SupervisorHooks, SupervisorOptions } from './types.js';
-import { Worker } from './worker.js';
+import { endedEarly, Worker } from './worker.js';
 
 /** Given to a process to end by itself after SIGTERM, however long its last requests took; a stop time-out that is shorter wins. */
 const GRACE = 1000;
@@ -29,6 +29,8 @@ export class Slot {
   current: Worker | null = null;
   readonly #crew: Crew;
   #next: Worker | null = null;
+  /** Serves on if the worker that is to follow it ends on probation. */
+  #standby: Worker | null = null;
   #crashes = 0;
   #restarts = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -46,19 +48,35 @@ export class Slot {
     return worker;
   }
 
-  /** A new worker takes over once it is ready, and the old one is retired; if it does not get ready, all stays as it was. */
-  async reload(): Promise<Worker> {
+  /**
+   * A new worker takes over once it is ready, and the old one is retired; if it does not get ready, or ends within `probation`
+   * milliseconds after, all stays as it was.
+   */
+  async reload(probation: number): Promise<Worker> {
     const old = this.current;
     this.#cancelRespawn();
     try {
       const worker = await this.start();
-      if (old?.alive) await this.#retire(old, this.#crew.options.stopTimeout);
+      if (old?.alive) {
+        await this.#prove(worker, old, probation);
+        await this.#retire(old, this.#crew.options.stopTimeout);
+      }
       return worker;
     } catch (error) {
       this.#next = null;
       if (!old?.alive) this.#respawnLater();
       throw error;
     }
+  }
+
+  async #prove(worker: Worker, old: Worker, probation: number): Promise<void> {
+    if (probation === 0) return;
+    this.#standby = old;
+    const over = new AbortController();
+    const end = await Promise.race([worker.ended, wait(probation, null, { signal: over.signal }).catch(() => null)]);
+    over.abort();
+    this.#standby = null;
+    if (end !== null) throw endedEarly(this.#crew.launcher.name, end);
   }
 
   /** Ends what is in the slot, and keeps it empty. */
@@ -85,7 +103,7 @@ export class Slot {
   }
 
   #workers(): Worker[] {
-    return [this.current, this.#next].filter((worker) => worker !== null);
+    return [this.current, this.#next, this.#standby].filter((worker) => worker !== null);
   }
 
   async #launch(attended: boolean): Promise<Worker> {
@@ -144,6 +162,7 @@ export class Slot {
   #onCrash(worker: Worker, info: CrashInfo): void {
     const isWell = worker.readyAt > 0 && performance.now() - worker.readyAt >= RESET_AFTER;
     this.#crashes = isWell ? 1 : this.#crashes + 1;
+    if (worker === this.current && this.#standby?.alive) this.current = this.#standby;
     this.#crew.hooks.onCrash(worker, info);
     if (worker === this.current && this.#next === null) this.#respawnLater();
   }

@@ -7,6 +7,9 @@ import type { SupervisorHooks, SupervisorOptions, WorkerView } from './types.js'
 
 export type { CrashInfo, SupervisorHooks, SupervisorOptions, WorkerAddress, WorkerState, WorkerView } from './types.js';
 
+/** How long the first new worker of a reload serves beside the one it is to follow, ms: some versions listen, and then die. */
+const PROBATION = 1000;
+
 function stopping(): MultiserverError {
   return new MultiserverError('MS_CLOSING', 'The workers are being stopped.');
 }
@@ -60,11 +63,15 @@ export class Supervisor {
     });
   }
 
-  /** Replaces the workers one by one, each once its successor is ready. Rejects at the first that does not get ready: the old stay. */
+  /**
+   * Replaces the workers one by one, each once its successor is ready. Rejects at the first that does not get ready, or that ends
+   * while it proves itself: the old ones stay.
+   */
   reload(): Promise<WorkerView[]> {
     return this.#inTurn(async () => {
       const workers: WorkerView[] = [];
-      for (const slot of this.#slots) workers.push(await slot.reload());
+      // What the first one has shown need not be waited for again.
+      for (const slot of this.#slots) workers.push(await slot.reload(workers.length === 0 ? PROBATION : 0));
       return workers;
     });
   }

@@ -243,9 +243,20 @@ export class Worker implements WorkerView {
 
   #startFailure(code: number | null, signal: string | null, stderr: string): MultiserverError {
     const what = this.#reason?.message ?? `${this.#init.name} ${describeEnd(code, signal)} before it was ready.`;
-    const text = stderr === '' ? what : `${what} The last lines of its standard error:\n${stderr}`;
-    return new MultiserverError(this.#reason?.code ?? 'MS_WORKER_START_FAILED', text, { cause: this.#reason?.cause });
+    const { code: errorCode = 'MS_WORKER_START_FAILED', cause } = this.#reason ?? {};
+    return new MultiserverError(errorCode, withStderr(what, stderr), { cause });
   }
+}
+
+export function endedEarly(name: string, { code, signal, stderr }: CrashInfo): MultiserverError {
+  return new MultiserverError(
+    'MS_WORKER_START_FAILED',
+    withStderr(`${name} ${describeEnd(code, signal)} right after it was ready.`, stderr),
+  );
+}
+
+function withStderr(what: string, stderr: string): string {
+  return stderr === '' ? what : `${what} The last lines of its standard error:\n${stderr}`;
 }
 
 function describeEnd(code: number | null, signal: string | null): string {
