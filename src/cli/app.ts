@@ -20,7 +20,6 @@ const TAKES_NEXT =
 
 /** The app that the command line names, relative to `folder`; without a name, what the folder's package.json starts. */
 export function findApp(name: string | undefined, folder: string): App {
-  if (!isDirectory(folder)) throw usageError(`The directory ${folder} does not exist.`);
   if (name === undefined) return appOfPackage(folder);
   const path = resolve(folder, name);
   if (isDirectory(path)) return appOfPackage(path);
@@ -105,4 +104,4 @@ function withExtension(path: string): string | undefined {
 }
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

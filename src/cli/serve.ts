@@ -1,19 +1,20 @@
 import { constants } from 'node:os';
 import {
+  instanceName,
   LoadBalancer,
   MultiserverError,
-  openControl,
   VERSION,
   type Control,
   type LoadBalancerOptions,
 } from '../index.js';
 import { expectFree, showAddress } from './addresses.js';
 import { DONE } from './exit-codes.js';
+import { foldersOf, openInstance, type InstanceId } from './instance.js';
 import type { Log } from './log.js';
 import { narrate } from './narrate.js';
 
 export interface ServeSettings {
-  readonly name: string;
+  readonly id: InstanceId;
   readonly log: Log;
   readonly options: LoadBalancerOptions;
   /** Where to listen; empty: where the app asked to. */
@@ -28,18 +29,19 @@ export interface ServeSettings {
 
 /** The life of `start` and `proxy`: up, until a signal or `multiserver stop` ends it. Gives the exit code. */
 export async function serve(settings: ServeSettings): Promise<number> {
-  const { name, log, where } = settings;
+  const { id, log, where } = settings;
   const balancer = new LoadBalancer(settings.options);
   narrate(balancer, log);
   const ending = new Ending(balancer, log);
   let control: Control | undefined;
   try {
-    control = await openInstance(name, balancer, ending, log);
+    const opened = await openControl(id, balancer, ending, log);
+    control = opened.control;
     ending.onSignals();
     await expectFree(where);
     showProgress(balancer, settings);
     if (!ending.begun) await settings.prepare(balancer);
-    if (!ending.begun) boot(balancer, settings, (await balancer.listen(...where)).map(showAddress));
+    if (!ending.begun) boot(balancer, opened.name, settings, (await balancer.listen(...where)).map(showAddress));
   } catch (error) {
     log.progress(null);
     // Whatever fails after the end was asked for fails because of it.
@@ -95,30 +97,24 @@ class Ending {
 }
 
 /** Without a control socket the app can be served all the same; under a name that is taken it could not be told from the other. */
-async function openInstance(
-  name: string,
+async function openControl(
+  id: InstanceId,
   balancer: LoadBalancer,
   ending: Ending,
   log: Log,
-): Promise<Control | undefined> {
-  const commands = {
-    status: () => ({ name, ...balancer.status() }),
-    stop: () => ending.begin('multiserver stop'),
-    /** Never answered: its caller sees the end of this process as the end of the connection. */
-    wait: () => new Promise(() => {}),
-  };
+): Promise<{ name: string; control: Control | undefined }> {
+  const folders = foldersOf(id);
   try {
-    return await openControl(name, commands);
+    return await openInstance(id, (name) => ({
+      status: () => ({ name, folders, ...balancer.status() }),
+      stop: () => ending.begin('multiserver stop'),
+      /** Never answered: its caller sees the end of this process as the end of the connection. */
+      wait: () => new Promise(() => {}),
+    }));
   } catch (error) {
-    if (!(error instanceof MultiserverError) || error.code !== 'MS_CONTROL_FAILED') {
-      throw new MultiserverError(
-        'MS_ALREADY_RUNNING',
-        `An instance named ${name} is already running: end it with "multiserver stop --name ${name}", or give this one another --name.`,
-        { cause: error },
-      );
-    }
+    if (!(error instanceof MultiserverError) || error.code !== 'MS_CONTROL_FAILED') throw error;
     log.event('warn', 'control', `status and stop will not find this instance: ${error.message}`);
-    return undefined;
+    return { name: instanceName(id.given, id.folder), control: undefined };
   }
 }
 
@@ -135,7 +131,12 @@ function showProgress(balancer: LoadBalancer, { log, workers, target }: ServeSet
   });
 }
 
-function boot(balancer: LoadBalancer, { name, target, log }: ServeSettings, addresses: readonly string[]): void {
+function boot(
+  balancer: LoadBalancer,
+  name: string,
+  { target, log }: ServeSettings,
+  addresses: readonly string[],
+): void {
   const { algorithm, endpoints } = balancer.status();
   log.boot({ version: VERSION, name, addresses, target, endpoints: endpoints.length, algorithm });
 }

@@ -120,6 +120,12 @@ describe('the name of an instance', () => {
     assert.equal(instanceName(undefined, `/${'long'.repeat(40)}`).length, 40);
   });
 
+  it('has a number from the second instance of a folder on', () => {
+    assert.equal(instanceName(undefined, '/srv/shop', 1), 'shop');
+    assert.equal(instanceName(undefined, '/srv/shop', 2), 'shop-2');
+    assert.equal(instanceName(undefined, `/${'l'.repeat(50)}`, 12), `${'l'.repeat(37)}-12`);
+  });
+
   it('that is given is taken as it is or refused', () => {
     assert.equal(instanceName('shop-1.eu', '/'), 'shop-1.eu');
     for (const bad of ['', '../x', 'a/b', '.x', 'x'.repeat(41), 'ü']) {

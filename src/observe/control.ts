@@ -15,20 +15,25 @@ export interface Control {
 /** Longest path of a Unix socket on Linux is 107 bytes, on macOS 103; what is longer is cut off in silence. */
 const MAX_PATH = 103;
 const MAX_BODY = 64 * 1024;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/;
+const MAX_NAME = 40;
+const NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,${MAX_NAME - 1}}$`);
 
-/** The name of an instance: what was given, or that of the folder with everything unusual replaced. */
-export function instanceName(given: string | undefined, folder: string): string {
+/**
+ * The name of an instance: what was given, or that of the folder with everything unusual replaced; `nth` from 2 for one more of the same
+ * folder: `shop-2`.
+ */
+export function instanceName(given: string | undefined, folder: string, nth = 1): string {
   if (given === undefined) {
+    const suffix = nth === 1 ? '' : `-${nth}`;
     const safe = basename(folder)
       .replace(/[^A-Za-z0-9._-]+/g, '-')
       .replace(/^[^A-Za-z0-9]+/, '');
-    return safe.slice(0, 40) || 'multiserver';
+    return (safe.slice(0, MAX_NAME - suffix.length) || 'multiserver') + suffix;
   }
   if (NAME.test(given)) return given;
   throw new MultiserverError(
     'MS_INVALID_OPTION',
-    `The name of an instance must be 1 to 40 letters, digits, '.', '_' or '-'; it is '${given}'.`,
+    `The name of an instance must be 1 to ${MAX_NAME} letters, digits, '.', '_' or '-'; it is '${given}'.`,
   );
 }
 

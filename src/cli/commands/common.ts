@@ -1,10 +1,11 @@
 import { instanceName, OPTION_ROWS, type LoadBalancerOptions } from '../../index.js';
+import type { InstanceId } from '../instance.js';
 import { createLog, type Log } from '../log.js';
 import { usageError } from '../usage-error.js';
 import { asOptions, type Given } from '../values.js';
 
 export interface Common {
-  readonly name: string;
+  readonly id: InstanceId;
   readonly log: Log;
   readonly options: LoadBalancerOptions;
   readonly where: readonly (string | number)[];
@@ -21,9 +22,11 @@ export function readCommon(given: Given, folder: string): Common {
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw usageError(`${sources.get('port')} must be a whole number from 0 to 65535; it is '${port}'.`);
   }
+  const name = values.get('name') as string | undefined;
+  instanceName(name, folder); // refused before anything is started
   const listen = (values.get('listen') ?? []) as string[];
   return {
-    name: instanceName(values.get('name') as string | undefined, folder),
+    id: { given: name, folder },
     log: createLog(format, values.get('quiet') === true),
     options: asOptions(given, OPTION_ROWS.balancer),
     where: [...listen, ...(port === undefined ? [] : [port])],

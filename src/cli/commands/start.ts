@@ -1,14 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { OPTION_ROWS, type SpawnOptions } from '../../index.js';
-import { findApp } from '../app.js';
+import { findApp, isDirectory } from '../app.js';
 import { serve } from '../serve.js';
+import { usageError } from '../usage-error.js';
 import { asOptions, type Given } from '../values.js';
 import { expectWhere, readCommon } from './common.js';
 
 /** `start [app] [-- args]`, or `start -- <any command>`; `rest` is what stood after the dashes. */
 export async function start(name: string | undefined, rest: readonly string[], given: Given): Promise<number> {
   const folder = resolve((given.values.get('cwd') as string | undefined) ?? '.');
+  if (!isDirectory(folder)) throw usageError(`The directory ${folder} does not exist.`);
   const common = readCommon(given, folder);
   const asked = asOptions(given, OPTION_ROWS.spawn) as SpawnOptions;
   const spawn: SpawnOptions = {

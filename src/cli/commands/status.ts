@@ -1,35 +1,35 @@
-import { callControl, MultiserverError, runningInstances, type BalancerStatus } from '../../index.js';
+import { instanceName } from '../../index.js';
 import { showAddress } from '../addresses.js';
 import { DONE, NOT_RUNNING } from '../exit-codes.js';
+import { askStatus, findInstances, namesOf, type Instances, type InstanceStatus } from '../instance.js';
 import { styleOf, type Style } from '../style.js';
 import { age, table } from '../table.js';
 import type { Given } from '../values.js';
 
-export type InstanceStatus = BalancerStatus & { readonly name: string };
-
-/** `status`: all instances of this user, or the one that is named. */
+/** `status`: the instance that is named; else those of this folder, or if there are none, all of this user. */
 export async function status({ values }: Given): Promise<number> {
   const name = values.get('name') as string | undefined;
-  const found = await Promise.all((name === undefined ? await runningInstances() : [name]).map(ask));
-  const instances = found.filter((instance) => instance !== undefined);
+  const { here, elsewhere, silent } = name === undefined ? await findInstances() : await onlyNamed(name);
+  const shown = here.length > 0 ? here : elsewhere;
   if (values.get('json') === true) {
-    process.stdout.write(`${JSON.stringify(instances, null, 2)}\n`);
-  } else if (instances.length === 0) {
-    process.stdout.write(name === undefined ? 'No instance is running.\n' : `No instance named ${name} is running.\n`);
+    process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
   } else {
-    process.stdout.write(`${instances.map((instance) => show(instance, styleOf(process.stdout))).join('\n')}\n`);
+    const style = styleOf(process.stdout);
+    const texts = shown.map((instance) => show(instance, style));
+    if (shown.length === 0)
+      texts.push(name === undefined ? 'No instance is running.' : `No instance named ${name} is running.`);
+    if (shown !== elsewhere && elsewhere.length > 0) {
+      texts.push(style.dim(`elsewhere, shown with --name: ${namesOf(elsewhere).join(', ')}`));
+    }
+    if (silent.length > 0) texts.push(style.red(`running, but not answering: ${silent.join(', ')}`));
+    process.stdout.write(`${texts.join('\n')}\n`);
   }
-  return instances.length === 0 ? NOT_RUNNING : DONE;
+  return shown.length === 0 ? NOT_RUNNING : DONE;
 }
 
-/** Undefined when it is not there, or ended while it was asked. */
-async function ask(name: string): Promise<InstanceStatus | undefined> {
-  try {
-    return (await callControl(name, 'status')) as InstanceStatus;
-  } catch (error) {
-    if (error instanceof MultiserverError && error.code === 'MS_NOT_RUNNING') return undefined;
-    throw error;
-  }
+async function onlyNamed(name: string): Promise<Instances> {
+  const instance = await askStatus(instanceName(name, ''));
+  return { here: instance === undefined ? [] : [instance], elsewhere: [], silent: [] };
 }
 
 export function show(
