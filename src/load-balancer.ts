@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import type { Endpoints } from './balance/endpoints.js';
 import { type Endpoint, type EndpointState, ROUND_ROBIN } from './balance/index.js';
 import type { AlgorithmLike } from './contracts/algorithm.js';
-import { MultiserverError } from './errors.js';
+import { type ErrorCode, MultiserverError } from './errors.js';
 import type { Exchange, Reply } from './exchange.js';
 import type { HeadLimits } from './http1/head-parser.js';
 import { type BoundAddress, type ListenAddress, parseListenAddress } from './listener/address.js';
@@ -28,6 +28,7 @@ import { createTrust } from './proxy/trust.js';
 import { parseCount } from './supervisor/count.js';
 import { Supervisor, type WorkerView } from './supervisor/supervisor.js';
 import { type Duration, parseDuration } from './util/duration.js';
+import { noHits } from './util/limits.js';
 
 const now = (): number => performance.now();
 
@@ -57,6 +58,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   readonly #addresses: BoundAddress[] = [];
   readonly #startedAt = new Date();
   #requests = 0;
+  readonly #errors: Partial<Record<ErrorCode, number>> = {};
+  readonly #hits = noHits();
   #closing: Promise<void> | null = null;
 
   constructor(options: LoadBalancerOptions = {}) {
@@ -69,6 +72,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     this.#stage = new PoolStage(resolved, {
       sources: { now, random: Math.random },
       heads,
+      hits: this.#hits,
       onChange: (endpoint, from, to, reason) => this.#changed(endpoint, from, to, reason),
       onProblem: (message, error) => this.#problem(message, error),
       onFailed: (exchange, reply, error) => this.#ownRoutes.onFailed(exchange, reply, error),
@@ -88,10 +92,13 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
               onProblem: (message, error) => this.#problem(message, error),
             },
       bodyRateGrace: 10_000,
+      hits: this.#hits,
       now,
       onExchange: (exchange) => this.#route(exchange),
       onRefused: (exchange, error) => sendOwnAnswer(exchange, errorAnswer(exchange, error.code), exchange.method),
-      onExchangeEnd: () => {},
+      onExchangeEnd: (exchange) => {
+        if (exchange.error !== null) this.#count(exchange.error.code);
+      },
     });
     this.#ticker = setInterval(() => this.#tick(), TICK).unref();
     this.#certificateTicker =
@@ -297,6 +304,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       inFlight: this.#stage.pool.inFlight,
       queued: this.#stage.queued,
       connections: this.#listener.connections.size,
+      errors: { ...this.#errors },
+      limits: { ...this.#hits },
       endpoints: endpointStatuses(
         this.#stage,
         this.#supervisors.flatMap(({ workers }) => workers),
@@ -331,6 +340,10 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   }
 
   // ---- what happens
+
+  #count(code: ErrorCode): void {
+    this.#errors[code] = (this.#errors[code] ?? 0) + 1;
+  }
 
   #problem(message: string, error?: unknown): void {
     if (!this.events.emit('problem', message, error)) process.emitWarning(message, { code: 'MS_PROBLEM' });

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.js';
 import { BODY_CHUNKED, type Head } from '../exchange.js';
+import type { Limit } from '../util/limits.js';
 import { ChunkedDecoder } from './chunked.js';
 import { FAILED, type HeadLimits, HeadParser, NEED_MORE, TRAILERS } from './head-parser.js';
 
@@ -15,6 +16,8 @@ export class BodyDecoder {
   /** The body is whole. */
   done = false;
   error: ErrorCode | '' = '';
+  /** The limit whose excess is the error, if it is one. */
+  hit: Limit | '' = '';
   trailers: Head | null = null;
   readonly #limits: HeadLimits;
   #state = IN_DATA;
@@ -30,6 +33,7 @@ export class BodyDecoder {
   begin(framing: number, length: number): void {
     this.done = false;
     this.error = '';
+    this.hit = '';
     this.trailers = null;
     this.#left = length;
     this.#state = IN_DATA;
@@ -77,6 +81,7 @@ export class BodyDecoder {
     if (position === NEED_MORE) return end;
     if (position === FAILED) {
       this.error = section.error as ErrorCode;
+      this.hit = section.hit;
       return end;
     }
     this.done = true;

@@ -1,3 +1,5 @@
+import type { Limit } from '../util/limits.js';
+
 /** How fast a request's body must come; times in ms. */
 export interface PaceSettings {
   readonly bodyIdleTimeout: number;
@@ -59,9 +61,11 @@ export class BodyPace {
     this.#deadline = now + this.#settings.bodyIdleTimeout;
   }
 
-  isTooSlow(now: number): boolean {
+  /** The limit that is exceeded, if any. */
+  exceeds(now: number): Limit | '' {
+    if (now >= this.#deadline) return 'bodyIdleTimeout';
     const elapsed = now - this.#from;
     const { minBodyRate, bodyRateGrace } = this.#settings;
-    return now >= this.#deadline || (elapsed > bodyRateGrace && this.#octets * 1000 < minBodyRate * elapsed);
+    return elapsed > bodyRateGrace && this.#octets * 1000 < minBodyRate * elapsed ? 'minBodyRate' : '';
   }
 }

@@ -1,11 +1,14 @@
 import { connect, type Socket } from 'node:net';
-import { MultiserverError } from '../errors.js';
+import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Head } from '../exchange.js';
+import type { Limit } from '../util/limits.js';
 import { writeParts } from '../util/outlet.js';
 import { BodyDecoder } from './body-decoder.js';
+import { codeOfTimeout, describe, wasReset } from './client-errors.js';
 import type { ClientSettings, ConnectTarget, ResponseHandler } from './client-settings.js';
 import { Framing, frameResponse } from './framing.js';
 import { FAILED, HeadParser, NEED_MORE, RESPONSE } from './head-parser.js';
+import { WriteStall } from './write-stall.js';
 import { chunkLine, writeLastChunk } from './writer.js';
 
 const CONNECTING = 0;
@@ -50,7 +53,10 @@ export class ClientConnection {
   #reusable = false;
   #paused = false;
   #blocked = false;
+  readonly #stall: WriteStall;
   #deadline: number;
+  /** The limit that the deadline is of. */
+  #limit: Limit = 'connectTimeout';
   #idleTimeout = 0;
 
   constructor(target: ConnectTarget, settings: ClientSettings, handler: ResponseHandler) {
@@ -66,10 +72,10 @@ export class ClientConnection {
     const { host, port, path } = target;
     const socket = path === '' ? connect({ host, port, noDelay: true, onread }) : connect({ path, onread });
     this.socket = socket;
+    this.#stall = new WriteStall(socket);
     socket.on('connect', () => this.#onConnect());
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
-    socket.on('timeout', () => this.#onStalled());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
     socket.on('close', () => this.#onClose());
   }
@@ -80,6 +86,13 @@ export class ClientConnection {
 
   get idle(): boolean {
     return this.#state === IDLE;
+  }
+
+  /** Connecting, too, must not take longer than the exchange has left. */
+  connectBy(deadline: number): void {
+    if (this.#state !== CONNECTING || deadline >= this.#deadline) return;
+    this.#deadline = deadline;
+    this.#limit = 'timeout';
   }
 
   /** Takes an idle connection for `handler`. */
@@ -123,7 +136,7 @@ export class ClientConnection {
     const room = writeParts(this.socket, before, chunk, chunked ? '\r\n' : '', REQUEST_BUFFER);
     if (!room && !this.#blocked) {
       this.#blocked = true;
-      this.socket.setTimeout(this.#settings.responseTimeout);
+      this.#stall.watch(this.#settings.now());
     }
     return room;
   }
@@ -145,9 +158,10 @@ export class ClientConnection {
 
   /** The answer's head must be there within `responseTimeout` from now, and by `deadline` on the balancer's clock. */
   expectAnswer(deadline: number): void {
-    if (this.#state === AWAITING) {
-      this.#deadline = Math.min(deadline, this.#settings.now() + this.#settings.responseTimeout);
-    }
+    if (this.#state !== AWAITING) return;
+    const own = this.#settings.now() + this.#settings.responseTimeout;
+    this.#deadline = Math.min(deadline, own);
+    this.#limit = deadline < own ? 'timeout' : 'responseTimeout';
   }
 
   resume(): void {
@@ -198,7 +212,10 @@ export class ClientConnection {
           p = body.decode(buf, p, end);
           this.#data(buf.subarray(body.dataStart, body.dataEnd));
           if (this.#state !== IN_BODY) return;
-          if (body.error !== '') return this.#fail('MS_BAD_RESPONSE', 'The endpoint sent an invalid chunk or trailer.');
+          if (body.error !== '') {
+            this.#hit(body.hit);
+            return this.#fail('MS_BAD_RESPONSE', 'The endpoint sent an invalid chunk or trailer.');
+          }
           if (body.done) this.#ended(body.trailers, p < end);
           break;
         }
@@ -226,6 +243,7 @@ export class ClientConnection {
     const position = parser.parse(buf, p, end);
     if (position === NEED_MORE) return end;
     if (position === FAILED) {
+      this.#hit(parser.hit);
       this.#fail('MS_BAD_RESPONSE', 'The endpoint sent a head that is not valid HTTP/1.1.');
       return end;
     }
@@ -249,10 +267,12 @@ export class ClientConnection {
     this.#reusable = framing.keepAlive;
     this.keepAliveTimeout = framing.keepAliveTimeout;
     this.#idleTimeout = this.#settings.responseIdleTimeout;
+    this.#limit = 'responseIdleTimeout';
     const { body, length } = framing;
     if (body === BODY_TUNNEL) {
       this.#reusable = false;
       this.#idleTimeout = this.#settings.tunnelIdleTimeout;
+      this.#limit = 'tunnelIdleTimeout';
       this.#state = IN_TUNNEL;
     } else {
       this.#state = IN_BODY;
@@ -268,6 +288,7 @@ export class ClientConnection {
   /** Event streams and the like may be silent for longer. */
   allowSilence(): void {
     this.#idleTimeout = this.#settings.tunnelIdleTimeout;
+    this.#limit = 'tunnelIdleTimeout';
     this.#touch();
   }
 
@@ -287,7 +308,11 @@ export class ClientConnection {
     handler?.onResponseEnd(trailers);
   }
 
-  #fail(code: MultiserverError['code'], message?: string, cause?: unknown): void {
+  #hit(limit: Limit | ''): void {
+    if (limit !== '') this.#settings.hits[limit]++;
+  }
+
+  #fail(code: ErrorCode, message?: string, cause?: unknown): void {
     const handler = this.#handler;
     this.#handler = null;
     this.#state = CLOSED;
@@ -307,14 +332,8 @@ export class ClientConnection {
   #onDrain(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
-    this.socket.setTimeout(0);
+    this.#stall.end();
     this.#handler?.onRequestDrain();
-  }
-
-  #onStalled(): void {
-    if (this.#blocked && this.#handler !== null) {
-      this.#fail('MS_RESPONSE_TIMEOUT', 'The endpoint took nothing of the request body for too long.');
-    }
   }
 
   /** The endpoint closed its side in an orderly way. */
@@ -361,22 +380,14 @@ export class ClientConnection {
   }
 
   tick(now: number): void {
-    if (now < this.#deadline) return;
-    if (this.#state === CONNECTING) this.#fail('MS_CONNECT_TIMEOUT');
-    else if (this.#state === AWAITING) this.#fail('MS_RESPONSE_TIMEOUT');
-    else if (this.#state !== IDLE && this.#state !== CLOSED) this.#fail('MS_RESPONSE_STALLED');
+    if (this.#handler === null) return;
+    // Once the answer has begun, it is for the endpoint to say how much of the request it wants.
+    if (this.#state !== IN_BODY && this.#stall.lasts(now, this.#settings.responseTimeout)) {
+      this.#hit('responseTimeout');
+      this.#fail('MS_RESPONSE_TIMEOUT', 'The endpoint took nothing of the request body for too long.');
+    } else if (now >= this.#deadline) {
+      this.#hit(this.#limit);
+      this.#fail(codeOfTimeout(this.#limit));
+    }
   }
-}
-
-/**
- * libuv reports a reset that comes together with octets as an orderly end (POLLHUP after a partial read), by which an answer until the
- * close would pass as whole. The kernel knows no peer any more after a reset, but still does after a FIN; Node asks it at the first
- * reading of the address, which must therefore not be read before. Unix sockets have neither resets nor addresses.
- */
-function wasReset(socket: Socket): boolean {
-  return socket.remoteFamily === undefined && socket.localPort !== undefined;
-}
-
-function describe(error: NodeJS.ErrnoException): string {
-  return error.code === undefined ? '' : ` (${error.code})`;
 }

@@ -1,5 +1,6 @@
 import type { MultiserverError } from '../errors.js';
 import type { Head } from '../exchange.js';
+import type { LimitHits } from '../util/limits.js';
 import type { ClientConnection } from './client-connection.js';
 import type { HeadLimits } from './head-parser.js';
 
@@ -24,6 +25,7 @@ export interface ClientSettings extends HeadLimits {
   readonly responseTimeout: number;
   readonly responseIdleTimeout: number;
   readonly tunnelIdleTimeout: number;
+  readonly hits: LimitHits;
   readonly now: () => number;
   /** May be used for another request. */
   onIdle(connection: ClientConnection): void;

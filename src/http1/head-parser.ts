@@ -1,6 +1,8 @@
 import type { ErrorCode } from '../errors.js';
 import type { Head } from '../exchange.js';
+import type { Limit } from '../util/limits.js';
 import { HASH_SEED, hashStep, kindOf } from './fields.js';
+import { methodOf } from './method.js';
 import { FIELD_VALUE, TARGET, TARGET_RELAXED, TCHAR } from './syntax.js';
 
 /** What a {@link HeadParser} reads: a request's head, a response's, or a trailer section. */
@@ -45,7 +47,8 @@ const HTAB = 9;
 const COLON = 58;
 
 const MAX_METHOD = 32;
-const MAX_FIELDS = 1000;
+/** The upper bound of `maxFields`. */
+const MAX_FIELDS = 10_000;
 const MIN_ACCUMULATOR = 1024;
 
 // Positions of one message's fields while it is parsed: name start, name end, value start, value end. Shared: parsing is synchronous;
@@ -61,6 +64,8 @@ const kindMarks = new Uint8Array(MAX_FIELDS + 1);
 export class HeadParser {
   /** Why it failed. */
   error: ErrorCode | '' = '';
+  /** The limit that it exceeded, if that is why. */
+  hit: Limit | '' = '';
   method = '';
   target = '';
   /** Minor version of HTTP/1.x. */
@@ -100,6 +105,7 @@ export class HeadParser {
   reset(): void {
     this.begun = false;
     this.error = '';
+    this.hit = '';
     this.#state = this.#kind === TRAILERS ? FIELD_START : START;
     this.#count = 0;
     this.#mark = 0;
@@ -156,7 +162,8 @@ export class HeadParser {
     return position < 0 ? position : start + position - before;
   }
 
-  #fail(code: ErrorCode): number {
+  #fail(code: ErrorCode, hit: Limit | '' = ''): number {
+    this.hit = hit;
     this.error = this.#kind === RESPONSE ? 'MS_BAD_RESPONSE' : code;
     return FAILED;
   }
@@ -208,7 +215,7 @@ export class HeadParser {
           const chars = this.#targetChars;
           while (p < end && chars[buf[p]!] !== 0) p++;
           const length = p - base - this.#mark2;
-          if (length > maxTargetSize) return this.#fail('MS_TARGET_TOO_LONG');
+          if (length > maxTargetSize) return this.#fail('MS_TARGET_TOO_LONG', 'maxTargetSize');
           if (p === end) break;
           if (buf[p] !== SP || length === 0) {
             return this.#fail(length === 0 || buf[p] === CR || buf[p] === LF ? 'MS_BAD_REQUEST_LINE' : 'MS_BAD_TARGET');
@@ -290,7 +297,7 @@ export class HeadParser {
             state = END_LF;
             break;
           }
-          if (this.#count >= maxFields || this.#count >= MAX_FIELDS) return this.#fail('MS_HEAD_TOO_LARGE');
+          if (this.#count >= maxFields) return this.#fail('MS_HEAD_TOO_LARGE', 'maxFields');
           this.#mark = p - base;
           this.#hash = HASH_SEED;
           this.#class = 0;
@@ -356,8 +363,8 @@ export class HeadParser {
       }
     }
     this.#state = state;
-    if (cut) return this.#fail(state === TARGET_PART ? 'MS_TARGET_TOO_LONG' : 'MS_HEAD_TOO_LARGE');
-    return NEED_MORE;
+    if (!cut) return NEED_MORE;
+    return this.#fail(state === TARGET_PART ? 'MS_TARGET_TOO_LONG' : 'MS_HEAD_TOO_LARGE', 'maxHeadSize');
   }
 
   /** One string for the whole head; names and values are slices of it. */
@@ -383,18 +390,3 @@ export class HeadParser {
 
 const HTTP = 'HTTP/';
 const STATUS_PREFIX = 'HTTP/1.';
-
-function methodOf(buf: Buffer, start: number, end: number): string {
-  // The commonest as constants: no new string, and comparisons by identity.
-  if (end - start === 3 && buf[start] === 71 && buf[start + 1] === 69 && buf[start + 2] === 84) return 'GET';
-  if (
-    end - start === 4 &&
-    buf[start] === 80 &&
-    buf[start + 1] === 79 &&
-    buf[start + 2] === 83 &&
-    buf[start + 3] === 84
-  ) {
-    return 'POST';
-  }
-  return buf.toString('latin1', start, end);
-}

@@ -1,14 +1,18 @@
 import type { Socket } from 'node:net';
 import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type ClientInfo } from '../exchange.js';
+import type { Limit } from '../util/limits.js';
 import { Backlog } from './backlog.js';
 import { BodyDecoder } from './body-decoder.js';
 import { BodyPace } from './body-pace.js';
 import { Framing } from './framing.js';
+import { HalfClose } from './half-close.js';
 import { FAILED, HeadParser, NEED_MORE, REQUEST } from './head-parser.js';
+import { Linger } from './linger.js';
 import { readRequestHead } from './request-head.js';
 import { ServerExchange } from './server-exchange.js';
 import type { ServerSettings } from './server-settings.js';
+import { resetNow, WriteStall } from './write-stall.js';
 
 // What the next octets are.
 const IN_HEAD = 0;
@@ -16,14 +20,8 @@ const IN_BODY = 1;
 /** The next request, which waits until this one is answered. */
 const IN_WAIT = 2;
 const IN_TUNNEL = 3;
-/** Nothing: read only so that the close can be seen, and thrown away. */
+/** Nothing more: read only so that the close can be seen, and thrown away. */
 const IN_NOTHING = 4;
-
-/** How long and how much is still read after the last answer, so that a reset does not destroy it on its way (RFC 9112 §9.6). */
-const LINGER_MS = 2000;
-const LINGER_BYTES = 1024 * 1024;
-/** A client that closed its side while its answer is not moving gets this long before it counts as gone. */
-const HALF_CLOSED_MS = 400;
 
 /** One client connection: bytes to exchanges, one after the other, with the limits and time-outs of `spec` (RFC 9112 §9). */
 export class ServerConnection {
@@ -39,13 +37,13 @@ export class ServerConnection {
   #body: BodyDecoder | null = null;
   #input = IN_HEAD;
   readonly #backlog: Backlog;
+  readonly #stall: WriteStall;
+  readonly #linger: Linger;
+  readonly #halfClose = new HalfClose();
   #running = false;
   #requests = 0;
   #deadline: number;
   #blocked = false;
-  #halfClosed = 0;
-  #seenSent = 0;
-  #lingered = 0;
   #closed = false;
 
   constructor(socket: Socket, client: ClientInfo, settings: ServerSettings) {
@@ -55,11 +53,12 @@ export class ServerConnection {
     this.#parser = new HeadParser(REQUEST, settings);
     this.#pace = new BodyPace(settings);
     this.#backlog = new Backlog(socket);
+    this.#stall = new WriteStall(socket);
+    this.#linger = new Linger(socket, this.#stall, settings.now);
     this.#deadline = settings.now() + settings.keepAliveTimeout;
     socket.setNoDelay(true);
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
-    socket.on('timeout', () => this.#onStalled());
     socket.on('error', () => {});
     socket.on('close', () => this.#onClose());
   }
@@ -74,11 +73,8 @@ export class ServerConnection {
   /** Takes the first `size` octets of `buf`, which are the caller's again afterwards. */
   onRead(buf: Buffer, size: number): void {
     if (this.#input === IN_NOTHING) {
-      this.#lingered += size;
-      if (this.#lingered > LINGER_BYTES) this.socket.destroy();
-      return;
-    }
-    if (this.#backlog.empty) this.#take(buf, 0, size);
+      this.#linger.discard(size);
+    } else if (this.#backlog.empty) this.#take(buf, 0, size);
     else this.#backlog.keep(buf, 0, size, this.#pace.paused);
   }
 
@@ -112,7 +108,9 @@ export class ServerConnection {
     if (this.#running || this.#closed) return;
     const octets = this.#backlog.take();
     if (octets !== null) this.#take(octets, 0, octets.length);
-    if (this.#backlog.empty && !this.#pace.paused) this.#backlog.resume();
+    if (!this.#backlog.empty) return;
+    if (this.#halfClose.begun) this.#onInputEnd();
+    else if (!this.#pace.paused) this.#backlog.resume();
   }
 
   #takeHead(buf: Buffer, p: number, end: number): number {
@@ -124,6 +122,7 @@ export class ServerConnection {
     const exchange = new ServerExchange(this, this.client, now);
     this.exchange = exchange;
     if (position === FAILED) {
+      this.#hit(parser.hit);
       this.refuse(exchange, new MultiserverError(parser.error as ErrorCode));
       return end;
     }
@@ -134,13 +133,18 @@ export class ServerConnection {
       this.refuse(exchange, new MultiserverError(error));
       return end;
     }
-    if (!framing.keepAlive || ++this.#requests >= this.#settings.maxRequestsPerConnection) this.closing = true;
+    if (!framing.keepAlive) this.closing = true;
+    else if (++this.#requests >= this.#settings.maxRequestsPerConnection) {
+      this.closing = true;
+      this.#hit('maxRequestsPerConnection');
+    }
     this.#deadline = Infinity;
     exchange.maxBody = this.#settings.maxBodySize;
     if (exchange.body === BODY_NONE || (exchange.body === BODY_LENGTH && exchange.length === 0)) {
       this.#input = IN_WAIT;
     } else {
       if (exchange.body === BODY_LENGTH && exchange.length > exchange.maxBody) {
+        this.#hit('maxBodySize');
         this.refuse(exchange, new MultiserverError('MS_BODY_TOO_LARGE'));
         return end;
       }
@@ -160,8 +164,10 @@ export class ServerConnection {
     // A chunk's line counts as progress of the body, or endless tiny chunks would look slow.
     this.#pace.count(position - p);
     if (exchange.body === BODY_CHUNKED) exchange.length += body.dataEnd - body.dataStart;
-    const error = exchange.length > exchange.maxBody ? 'MS_BODY_TOO_LARGE' : body.error;
+    const tooLarge = exchange.length > exchange.maxBody;
+    const error = tooLarge ? 'MS_BODY_TOO_LARGE' : body.error;
     if (error !== '') {
+      this.#hit(tooLarge ? 'maxBodySize' : body.hit);
       this.#abandon(new MultiserverError(error));
       return end;
     }
@@ -173,6 +179,10 @@ export class ServerConnection {
     this.#deliver(buf.subarray(body.dataStart, body.dataEnd));
     if (done && this.exchange === exchange) exchange.sink?.onRequestEnd(body.trailers);
     return position;
+  }
+
+  #hit(limit: Limit | ''): void {
+    if (limit !== '') this.#settings.hits[limit]++;
   }
 
   #deliver(piece: Buffer): void {
@@ -208,7 +218,7 @@ export class ServerConnection {
   blockReply(): void {
     if (this.#blocked) return;
     this.#blocked = true;
-    this.socket.setTimeout(this.#settings.writeTimeout);
+    this.#stall.watch(this.#settings.now());
   }
 
   replyEnded(): void {
@@ -217,7 +227,7 @@ export class ServerConnection {
     else {
       // The answer came before the body was whole: the rest is of no use to anybody.
       this.#finish(exchange);
-      this.#linger();
+      this.#leave();
     }
   }
 
@@ -240,15 +250,15 @@ export class ServerConnection {
     const exchange = this.exchange;
     if (exchange !== null) this.#finish(exchange);
     this.#input = IN_NOTHING;
-    this.#expectFlush();
-    if (reset) this.socket.resetAndDestroy();
+    this.#linger.begin();
+    if (reset && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroySoon();
   }
 
   /** Closes when it can: at once when idle, after the answer in progress otherwise. */
   close(): void {
     this.closing = true;
-    if (this.idle) this.#linger();
+    if (this.idle) this.#leave();
   }
 
   destroy(): void {
@@ -266,39 +276,27 @@ export class ServerConnection {
   #next(): void {
     this.#finish(this.exchange!);
     if (this.closing || this.#input === IN_TUNNEL) {
-      this.#linger();
+      this.#leave();
       return;
     }
     this.#input = IN_HEAD;
     this.#pace.paused = false;
     if (this.socket.writableNeedDrain) this.blockReply();
     this.#deadline = this.#settings.now() + this.#settings.keepAliveTimeout;
-    if (this.#halfClosed !== 0 && this.#backlog.empty && !this.#running) {
-      this.#linger();
-      return;
-    }
-    if (!this.#running) this.#proceed();
+    this.#proceed();
   }
 
   /** Half-closes and waits for the client to do the same, so that the last answer arrives (RFC 9112 §9.6). */
-  #linger(): void {
+  #leave(): void {
     this.#input = IN_NOTHING;
     this.#backlog.take();
-    this.#expectFlush();
-    if (this.#halfClosed !== 0) {
+    this.#linger.begin();
+    if (this.#halfClose.begun) {
       this.socket.destroySoon();
       return;
     }
     this.socket.end();
     this.#backlog.resume();
-  }
-
-  /** What was written has `writeTimeout` to leave, and then the client a moment to close. */
-  #expectFlush(): void {
-    const { socket } = this;
-    const waiting = socket.writableLength > 0;
-    this.#deadline = this.#settings.now() + (waiting ? this.#settings.writeTimeout : LINGER_MS);
-    if (waiting) socket.once('finish', () => (this.#deadline = this.#settings.now() + LINGER_MS));
   }
 
   #abandon(error: MultiserverError): void {
@@ -317,17 +315,10 @@ export class ServerConnection {
   #onDrain(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
-    this.socket.setTimeout(0);
+    this.#stall.end();
     const sink = this.exchange?.sink;
     if (sink) sink.onReplyDrain();
     else this.#proceed();
-  }
-
-  /** No octet was taken by the client for `writeTimeout`. */
-  #onStalled(): void {
-    if (!this.#blocked) return;
-    if (this.exchange !== null) this.#abandon(new MultiserverError('MS_CLIENT_STALLED'));
-    this.socket.destroy();
   }
 
   #onEnd(): void {
@@ -335,15 +326,19 @@ export class ServerConnection {
       this.socket.destroySoon();
       return;
     }
-    this.#halfClosed = this.#settings.now();
-    if (this.exchange === null) {
-      if (this.#backlog.empty) this.#linger();
-      return;
-    }
-    if (this.#input === IN_TUNNEL) {
-      const { sink } = this.exchange;
-      if (sink) sink.onRequestEnd(null);
-    } else if (!this.exchange.received && this.#backlog.empty) {
+    this.#halfClose.begin(this.#settings.now());
+    if (this.#backlog.empty) this.#onInputEnd();
+  }
+
+  /** All has been taken that the client sent before it closed its side. */
+  #onInputEnd(): void {
+    const { exchange } = this;
+    if (exchange === null) {
+      if (this.#input !== IN_NOTHING) this.#leave();
+    } else if (this.#input === IN_TUNNEL) {
+      this.#input = IN_NOTHING;
+      exchange.sink?.onRequestEnd(null);
+    } else if (!exchange.received) {
       // The body can never become whole.
       this.#abandon(new MultiserverError('MS_CLIENT_GONE'));
     }
@@ -364,29 +359,40 @@ export class ServerConnection {
     this.#settings.onClose(this);
   }
 
-  /** Called a few times a second; all time-outs but that for writing are looked at here, so that a request sets no timer. */
+  /** Called a few times a second; all time-outs are looked at here, so that a request sets no timer. */
   tick(now: number): void {
+    if (this.#stall.lasts(now, this.#settings.writeTimeout)) {
+      this.#hit('writeTimeout');
+      if (this.exchange !== null) this.#abandon(new MultiserverError('MS_CLIENT_STALLED'));
+      resetNow(this.socket);
+      return;
+    }
     const exchange = this.exchange;
-    if (exchange === null || this.#input === IN_NOTHING) {
-      if (now < this.#deadline) return;
-      if (this.#input === IN_HEAD && this.#parser.begun) {
-        this.exchange = new ServerExchange(this, this.client, now);
-        this.refuse(this.exchange, new MultiserverError('MS_REQUEST_TIMEOUT'));
-      } else if (this.#input === IN_HEAD) this.#linger();
-      else this.socket.destroy();
-      return;
+    if (this.#input === IN_NOTHING) {
+      if (this.#linger.isOver(now)) this.socket.destroy();
+    } else if (exchange === null) {
+      if (now >= this.#deadline) this.#onWaitOver(now);
+    } else if (!exchange.received && !exchange.replyBegun && exchange.flowing && this.#pace.runs) {
+      const limit = this.#pace.exceeds(now);
+      if (limit === '') return;
+      this.#hit(limit);
+      this.#abandon(new MultiserverError('MS_REQUEST_TIMEOUT'));
+    } else if (this.#halfClose.begun && this.#input !== IN_TUNNEL && !this.#blocked) {
+      if (!this.#halfClose.looksGone(now, exchange.bytesSent)) return;
+      this.#abandon(new MultiserverError('MS_CLIENT_GONE'));
+      this.socket.destroy();
     }
-    if (!exchange.received && !exchange.replyBegun && exchange.flowing && this.#pace.runs) {
-      if (this.#pace.isTooSlow(now)) this.#abandon(new MultiserverError('MS_REQUEST_TIMEOUT'));
-      return;
-    }
-    // A client that closed its side and whose answer does not move has most likely closed both (RFC 9112 §9.6 lets it wait for more).
-    if (this.#halfClosed !== 0 && this.#input !== IN_TUNNEL && now - this.#halfClosed > HALF_CLOSED_MS) {
-      if (exchange.bytesSent === this.#seenSent && !this.#blocked) {
-        this.#abandon(new MultiserverError('MS_CLIENT_GONE'));
-        this.socket.destroy();
-      }
-      this.#seenSent = exchange.bytesSent;
+  }
+
+  /** A request did not come, or not whole. */
+  #onWaitOver(now: number): void {
+    if (this.#parser.begun) {
+      this.#hit('headTimeout');
+      this.exchange = new ServerExchange(this, this.client, now);
+      this.refuse(this.exchange, new MultiserverError('MS_REQUEST_TIMEOUT'));
+    } else {
+      this.#hit('keepAliveTimeout');
+      this.#leave();
     }
   }
 }

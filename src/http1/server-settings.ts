@@ -1,4 +1,5 @@
 import type { MultiserverError } from '../errors.js';
+import type { LimitHits } from '../util/limits.js';
 import type { PaceSettings } from './body-pace.js';
 import type { HeadLimits } from './head-parser.js';
 import type { ServerConnection } from './server-connection.js';
@@ -11,6 +12,7 @@ export interface ServerSettings extends HeadLimits, PaceSettings {
   readonly keepAliveTimeout: number;
   readonly maxRequestsPerConnection: number;
   readonly maxBodySize: number;
+  readonly hits: LimitHits;
   /** A request has come; its body may follow. */
   onExchange(exchange: ServerExchange): void;
   /** The request is refused, or the exchange has failed before its answer: answer it. */

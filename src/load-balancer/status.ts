@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { EndpointState } from '../balance/index.js';
+import type { ErrorCode } from '../errors.js';
 import type { BoundAddress } from '../listener/address.js';
 import type { PoolStage } from '../proxy/pool-stage.js';
 import type { WorkerView } from '../supervisor/types.js';
+import type { LimitHits } from '../util/limits.js';
 
 /** What `status()` and `multiserver status` tell. */
 export interface BalancerStatus {
@@ -18,6 +20,10 @@ export interface BalancerStatus {
   readonly queued: number;
   /** Connections of clients. */
   readonly connections: number;
+  /** Exchanges that failed, by the code of the error; those that were saved by a retry are not among them. */
+  readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** How often each limit was reached, by the name of its option. */
+  readonly limits: Readonly<LimitHits>;
   readonly endpoints: readonly EndpointStatus[];
 }
 

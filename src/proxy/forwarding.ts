@@ -3,7 +3,7 @@ import type { Endpoint } from '../balance/endpoint.js';
 import type { Admission, Waiter } from '../balance/limits/admission.js';
 import type { RetryBudget } from '../balance/limits/retry-budget.js';
 import type { Pool } from '../balance/pool.js';
-import { MultiserverError } from '../errors.js';
+import { type ErrorCode, MultiserverError } from '../errors.js';
 import {
   BODY_LENGTH,
   BODY_NONE,
@@ -16,6 +16,7 @@ import {
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
 import { F_CONTENT_TYPE, F_IDEMPOTENCY_KEY, F_RETRY_AFTER, F_SET_COOKIE } from '../http1/fields.js';
+import type { Limit, LimitHits } from '../util/limits.js';
 import { type ForwardSettings, writeRequestHead } from './forward-headers.js';
 
 /** What the exchanges of a pool share. */
@@ -28,6 +29,7 @@ export interface ForwardingContext extends ForwardSettings {
   readonly retryIdempotencyKey: boolean;
   /** Octets of a request body that are kept so that it can be sent again. */
   readonly maxReplay: number;
+  readonly hits: LimitHits;
   readonly now: () => number;
   readonly random: () => number;
   readonly acquire: (endpoint: Endpoint, handler: ResponseHandler) => ClientConnection;
@@ -109,9 +111,9 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       if (IDEMPOTENT.has(exchange.method) || this.#hasRetryKey()) this.#kept = [];
     } else this.#deadline = now() + this.#timeout;
     exchange.watch(this);
-    if (exchange.upgrade && !pool.hasRoomForLongLived()) this.#giveUp(new MultiserverError('MS_LONG_LIVED_FULL'));
+    if (exchange.upgrade && !pool.hasRoomForLongLived()) this.#exceed('maxLongLived', 'MS_LONG_LIVED_FULL');
     else if (admission.tryEnter()) this.onAdmitted();
-    else if (!admission.enqueue(this, this.#deadline)) this.#giveUp(new MultiserverError('MS_QUEUE_FULL'));
+    else if (!admission.enqueue(this, this.#deadline)) this.#exceed('queue.size', 'MS_QUEUE_FULL');
   }
 
   // ---- admit
@@ -122,15 +124,15 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   }
 
   onQueueTimeout(): void {
-    const late = this.#context.now() >= this.#deadline;
-    this.#giveUp(new MultiserverError(late ? 'MS_TIMEOUT' : 'MS_QUEUE_TIMEOUT'));
+    if (this.#context.now() >= this.#deadline) this.#exceed('timeout', 'MS_TIMEOUT');
+    else this.#exceed('queue.timeout', 'MS_QUEUE_TIMEOUT');
   }
 
   // ---- choose and send
 
   #attempt(error: MultiserverError | null = null): void {
     const { pool, now } = this.#context;
-    if (now() >= this.#deadline) return this.#giveUp(new MultiserverError('MS_TIMEOUT'));
+    if (now() >= this.#deadline) return this.#exceed('timeout', 'MS_TIMEOUT');
     let endpoint = pool.pick(this.#exchange, this.#tried);
     // Better the one that failed than none.
     if (endpoint === undefined && this.#tried !== null) endpoint = pool.pick(this.#exchange, null);
@@ -144,6 +146,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#connection = connection;
     this.#reused = connection.requests > 0;
     if (connection.connected) this.onConnected();
+    else connection.connectBy(this.#deadline);
   }
 
   onConnected(): void {
@@ -231,7 +234,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     if (longLived && !pool.hasRoomForLongLived()) {
       this.#connection!.abort();
       this.#settle(false);
-      this.#giveUp(new MultiserverError('MS_LONG_LIVED_FULL'));
+      this.#exceed('maxLongLived', 'MS_LONG_LIVED_FULL');
       return;
     }
     const cookie = pool.replyCookie(endpoint, exchange);
@@ -370,6 +373,11 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#kept = null;
     if (this.#retrying) this.#context.budget.end();
     this.#leave();
+  }
+
+  #exceed(limit: Limit, code: ErrorCode): void {
+    this.#context.hits[limit]++;
+    this.#giveUp(new MultiserverError(code));
   }
 
   #giveUp(error: MultiserverError): void {

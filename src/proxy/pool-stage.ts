@@ -9,6 +9,7 @@ import type { Exchange, Reply } from '../exchange.js';
 import type { HeadLimits } from '../http1/head-parser.js';
 import type { ResolvedPoolOptions } from '../option-types.js';
 import { Upstream } from '../upstream/connections.js';
+import type { LimitHits } from '../util/limits.js';
 import { Forwarding, type ForwardingContext } from './forwarding.js';
 import { WorkerEndpoints } from './worker-endpoints.js';
 
@@ -17,6 +18,7 @@ export interface PoolSurroundings extends Required<Pick<PoolOptions, 'onChange' 
   readonly sources: Sources;
   /** How much of an endpoint's answer is taken for its head. */
   readonly heads: HeadLimits;
+  readonly hits: LimitHits;
   readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
 }
 
@@ -33,7 +35,7 @@ export class PoolStage {
   #context: ForwardingContext;
 
   constructor(options: ResolvedPoolOptions, surroundings: PoolSurroundings) {
-    const { sources, heads, onChange, onProblem, onFailed } = surroundings;
+    const { sources, heads, hits, onChange, onProblem, onFailed } = surroundings;
     const { now, random } = sources;
     this.#options = options;
     this.pool = new Pool(
@@ -54,7 +56,7 @@ export class PoolStage {
     const { pool } = this;
     this.endpoints = new Endpoints(pool);
     this.workers = new WorkerEndpoints(pool);
-    const upstream = new Upstream({ ...heads, ...upstreamSettings(options), now });
+    const upstream = new Upstream({ ...heads, ...upstreamSettings(options), hits, now });
     this.#upstream = upstream;
     this.#admission = new Admission({ ...admissionSettings(options), hasRoom: () => pool.hasRoom() }, now);
     this.#budget = new RetryBudget(options.retries);
@@ -63,6 +65,7 @@ export class PoolStage {
       pool,
       admission: this.#admission,
       budget: this.#budget,
+      hits,
       now,
       random,
       acquire: (endpoint, handler) => upstream.acquire(endpoint, handler),

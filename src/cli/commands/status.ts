@@ -62,9 +62,17 @@ export function show(
     `${bold(name)}  ${cyan(addresses.map(showAddress).join('  '))}`,
     dim(`pid ${pid}, up ${up}, ${algorithm}, multiserver ${version}`),
     `${requests} requests, ${inFlight} in flight, ${queued} queued, ${connections} connections`,
+    ...counted('failed', instance.errors),
+    ...counted('limits reached', instance.limits),
     '',
     dim(head),
     ...painted,
     '',
   ].join('\n');
+}
+
+/** One line with what was counted at all. */
+function counted(what: string, counts: Readonly<Record<string, number>>): string[] {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.length === 0 ? [] : [`${what}: ${some.map(([name, count]) => `${count} ${name}`).join(', ')}`];
 }

@@ -1,0 +1,28 @@
+import type { Socket } from 'node:net';
+import type { ErrorCode } from '../errors.js';
+import type { Limit } from '../util/limits.js';
+
+const TIMED_OUT: Partial<Record<Limit, ErrorCode>> = {
+  connectTimeout: 'MS_CONNECT_TIMEOUT',
+  responseTimeout: 'MS_RESPONSE_TIMEOUT',
+  timeout: 'MS_TIMEOUT',
+};
+
+/** What the client is told when a deadline passes, by the limit that it is of. */
+export function codeOfTimeout(limit: Limit): ErrorCode {
+  return TIMED_OUT[limit] ?? 'MS_RESPONSE_STALLED';
+}
+
+/** The system's name of what went wrong, for the end of a sentence. */
+export function describe(error: NodeJS.ErrnoException): string {
+  return error.code === undefined ? '' : ` (${error.code})`;
+}
+
+/**
+ * libuv reports a reset that comes together with octets as an orderly end (POLLHUP after a partial read), by which an answer until the
+ * close would pass as whole. The kernel knows no peer any more after a reset, but still does after a FIN; Node asks it at the first
+ * reading of the address, which must therefore not be read before. Unix sockets have neither resets nor addresses.
+ */
+export function wasReset(socket: Socket): boolean {
+  return socket.remoteFamily === undefined && socket.localPort !== undefined;
+}

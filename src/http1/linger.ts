@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net';
+import type { WriteStall } from './write-stall.js';
+
+/** How long and how much is still read after the last answer has left, so that a reset does not destroy it on its way. */
+const LINGER_MS = 2000;
+const LINGER_BYTES = 1024 * 1024;
+
+/** The end of a connection (RFC 9112 §9.6): what was written leaves, then the client gets a moment to close. */
+export class Linger {
+  readonly #socket: Socket;
+  readonly #stall: WriteStall;
+  readonly #now: () => number;
+  #deadline = Infinity;
+  #discarded = 0;
+
+  constructor(socket: Socket, stall: WriteStall, now: () => number) {
+    this.#socket = socket;
+    this.#stall = stall;
+    this.#now = now;
+  }
+
+  /** Call it before the socket is ended. */
+  begin(): void {
+    if (this.#socket.writableLength === 0) {
+      this.#stall.end();
+      this.#deadline = this.#now() + LINGER_MS;
+      return;
+    }
+    this.#stall.watch(this.#now());
+    this.#socket.once('finish', () => {
+      this.#stall.end();
+      this.#deadline = this.#now() + LINGER_MS;
+    });
+  }
+
+  /** The client goes on sending. */
+  discard(octets: number): void {
+    this.#discarded += octets;
+    if (this.#discarded > LINGER_BYTES) this.#socket.destroy();
+  }
+
+  isOver(now: number): boolean {
+    return now >= this.#deadline;
+  }
+}
