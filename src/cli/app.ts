@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { usageError } from './usage-error.js';
 import { splitWords } from './words.js';
@@ -9,6 +9,8 @@ export interface App {
   readonly args: readonly string[];
   readonly nodeArgs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Where npm would run it, if it comes from a start script. */
+  readonly cwd?: string;
   /** For people. */
   readonly label: string;
 }
@@ -45,12 +47,12 @@ function appOfPackage(folder: string): App {
   if (main !== undefined) return plain(main);
   throw usageError(
     typeof script === 'string'
-      ? `The start script of ${join(folder, 'package.json')} ("${script}") does not run a file with node: name the app, or run it as a command with -p <port>: multiserver start -p 3000 -- npx ${script}`
+      ? `The start script of ${join(folder, 'package.json')} ("${script}") runs neither a file with node nor a package's command that is JavaScript: name the app, or run it as a command with -p <port>: multiserver start -p 3000 -- npx ${script}`
       : `${join(folder, 'package.json')} has neither a start script nor a main file: name the app, as in: multiserver start server.js`,
   );
 }
 
-/** `NODE_ENV=production node --enable-source-maps server.js --port 80`, if it is of this form and the file is there. */
+/** `NODE_ENV=production node --enable-source-maps server.js --port 80` or `next start`, if it is of this form and the file is there. */
 function appOfScript(script: string, folder: string): App | undefined {
   const words = splitWords(script);
   if (!words) return undefined;
@@ -60,7 +62,12 @@ function appOfScript(script: string, folder: string): App | undefined {
     const [name = '', ...value] = words[i]!.split('=');
     env[name] = value.join('=');
   }
-  if (words[i++] !== 'node') return undefined;
+  const command = words[i++] ?? '';
+  if (command !== 'node') {
+    const file = commandFile(command, folder);
+    const args = words.slice(i);
+    return file === undefined ? undefined : { file, args, nodeArgs: [], env, cwd: folder, label: script };
+  }
   const nodeArgs: string[] = [];
   while (words[i]?.startsWith('-')) {
     if (/^(?:-e|-p|--eval|--print|--watch|--test|--run)\b/.test(words[i]!)) return undefined;
@@ -68,7 +75,22 @@ function appOfScript(script: string, folder: string): App | undefined {
     if (i < words.length) nodeArgs.push(words[i++]!);
   }
   const file = words[i] === undefined ? undefined : withExtension(resolve(folder, words[i]!));
-  return file === undefined ? undefined : { file, args: words.slice(i + 1), nodeArgs, env, label: label(file) };
+  return file === undefined
+    ? undefined
+    : { file, args: words.slice(i + 1), nodeArgs, env, cwd: folder, label: label(file) };
+}
+
+/** The file behind a command of an installed package, if it is written in JavaScript. */
+function commandFile(name: string, folder: string): string | undefined {
+  if (!/^[\w.-]+$/.test(name)) return undefined;
+  const link = join(folder, 'node_modules/.bin', name);
+  if (!isFile(link)) {
+    const above = dirname(folder);
+    return above === folder ? undefined : commandFile(name, above);
+  }
+  const file = realpathSync(link);
+  const [firstLine = ''] = readFileSync(file, 'utf8').split('\n', 1);
+  return /^#!.*\bnode\b/.test(firstLine) ? file : undefined;
 }
 
 interface Manifest {

@@ -12,7 +12,7 @@ function build(): void {
   assert.equal(status, 0, stdout + stderr);
 }
 
-example('the Next.js example', { prepare: build, cwd, args: [next, '--', 'start'], prefix: '/api' }, (site) => {
+example('the Next.js example', { prepare: build, args: ['examples/next'], prefix: '/api' }, (site) => {
   it('renders a page anew in each worker', async () => {
     const pages = [await site.ask('/'), await site.ask('/')];
     const workers = pages.map(({ text }) => /rendered by worker (?:<!-- -->)?(\d)/.exec(text)?.[1]);

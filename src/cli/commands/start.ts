@@ -28,6 +28,7 @@ export async function start(name: string | undefined, rest: readonly string[], g
   const app = findApp(name, folder);
   const options: SpawnOptions = {
     ...spawn,
+    cwd: app.cwd ?? folder,
     args: [...app.args, ...rest],
     nodeArgs: [...app.nodeArgs, ...(spawn.nodeArgs ?? [])],
     env: app.env,
