@@ -73,7 +73,7 @@ test('the TypeScript that pages show is right', () => {
       writeFileSync(join(folder, `${path.replaceAll('/', '-')}-${i}.ts`), `${code}\nexport {};\n`);
     }
   }
-  const compilerOptions = { noEmit: true, rootDir: '.', declaration: false, sourceMap: false };
+  const compilerOptions = { noEmit: true, rootDir: '.', declaration: false };
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['.'] }),
