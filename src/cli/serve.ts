@@ -12,6 +12,7 @@ import { DONE } from './exit-codes.js';
 import { foldersOf, openInstance, type InstanceId } from './instance.js';
 import type { Log } from './log.js';
 import { narrate } from './narrate.js';
+import { Reloading, watchTerminal } from './reloading.js';
 
 export interface ServeSettings {
   readonly id: InstanceId;
@@ -27,17 +28,20 @@ export interface ServeSettings {
   prepare(balancer: LoadBalancer): Promise<unknown>;
 }
 
-/** The life of `start` and `proxy`: up, until a signal or `multiserver stop` ends it. Gives the exit code. */
+/** The life of `start` and `proxy`: up, until a signal or `multiserver stop` ends it; SIGHUP reloads. Gives the exit code. */
 export async function serve(settings: ServeSettings): Promise<number> {
   const { id, log, where } = settings;
   const balancer = new LoadBalancer(settings.options);
   narrate(balancer, log);
   const ending = new Ending(balancer, log);
+  const reloading = new Reloading(balancer, log);
+  const isTerminalGone = watchTerminal();
   let control: Control | undefined;
   try {
-    const opened = await openControl(id, balancer, ending, log);
+    const opened = await openControl(id, balancer, ending, reloading, log);
     control = opened.control;
     ending.onSignals();
+    onHangUp(isTerminalGone, ending, reloading);
     await expectFree(where);
     showProgress(balancer, settings);
     if (!ending.begun) await settings.prepare(balancer);
@@ -54,6 +58,7 @@ export async function serve(settings: ServeSettings): Promise<number> {
   await ending.done;
   control?.close();
   log.event('info', 'stopped', 'Stopped');
+  if (isTerminalGone()) endByHangUp();
   return DONE;
 }
 
@@ -96,11 +101,25 @@ class Ending {
   }
 }
 
+function onHangUp(isTerminalGone: () => boolean, ending: Ending, reloading: Reloading): void {
+  process.on('SIGHUP', () => {
+    if (isTerminalGone()) ending.begin('the terminal was closed');
+    else reloading.reload('SIGHUP').catch(() => {}); // it is in the log
+  });
+}
+
+/** As whatever ran in that terminal ends. (A Node process that exits without its terminal aborts: it cannot be set back.) */
+function endByHangUp(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}
+
 /** Without a control socket the app can be served all the same; under a name that is taken it could not be told from the other. */
 async function openControl(
   id: InstanceId,
   balancer: LoadBalancer,
   ending: Ending,
+  reloading: Reloading,
   log: Log,
 ): Promise<{ name: string; control: Control | undefined }> {
   const folders = foldersOf(id);
@@ -108,6 +127,8 @@ async function openControl(
     return await openInstance(id, (name) => ({
       status: () => ({ name, folders, ...balancer.status() }),
       stop: () => ending.begin('multiserver stop'),
+      reload: async () => ({ workers: await reloading.reload('multiserver reload') }),
+      scale: async (count) => ({ workers: await reloading.scale(count as string) }),
       /** Never answered: its caller sees the end of this process as the end of the connection. */
       wait: () => new Promise(() => {}),
     }));

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 /** How long anything may take before a test gives up on it; generous, for slow machines. */
 export const PATIENCE = 60_000;
 
@@ -152,6 +152,14 @@ export async function ask(port: number, path = '/', options: RequestOptions = {}
   let text = '';
   for await (const piece of response.setEncoding('utf8')) text += String(piece);
   return { status: response.statusCode!, text, headers: response.headers };
+}
+
+/** Tells a running instance to do something, as the command line does, and gives its answer. */
+export async function control(instance: Instance, command: string, input?: unknown): Promise<unknown> {
+  const folder = join(instance.runtime, 'multiserver');
+  const [socket] = readdirSync(folder);
+  const options = { socketPath: join(folder, socket!), method: 'POST' };
+  return JSON.parse((await ask(0, `/${command}`, options, JSON.stringify(input))).text);
 }
 
 /** Clients that ask for `path` over and over until {@link stop}: some keep their connection, some take a new one each time. */
