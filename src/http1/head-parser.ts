@@ -3,6 +3,7 @@ import type { Head } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
 import { HASH_SEED, hashStep, kindOf } from './fields.js';
 import { methodOf } from './method.js';
+import { reasonOf } from './reason.js';
 import { FIELD_VALUE, TARGET, TARGET_RELAXED, TCHAR } from './syntax.js';
 
 /** What a {@link HeadParser} reads: a request's head, a response's, or a trailer section. */
@@ -83,8 +84,10 @@ export class HeadParser {
   #state: number;
   /** All positions are relative to the first octet of the head, which lies at the start of the accumulator when it is in use. */
   #mark = 0;
-  #mark2 = 0;
-  #lineEnd = 0;
+  #lineStart = 0;
+  #methodEnd = 0;
+  #targetEnd = 0;
+  #major = 0;
   #count = 0;
   #hash = HASH_SEED;
   #class = 0;
@@ -173,72 +176,69 @@ export class HeadParser {
     const { maxHeadSize, maxFields, maxTargetSize } = this.#limits;
     const cut = end - base > maxHeadSize;
     if (cut) end = base + maxHeadSize;
+    // In variables while it runs: fields would be read and written for every octet.
     let state = this.#state;
+    let mark = this.#mark;
+    let count = this.#count;
     while (p < end) {
       switch (state) {
         case START: {
-          const c = buf[p]!;
-          if (this.#kind === RESPONSE) {
-            this.#mark = p - base;
-            state = STATUS_VERSION;
-            break;
-          }
-          if (c === CR) {
+          mark = p - base;
+          if (this.#kind === RESPONSE) state = STATUS_VERSION;
+          else if (buf[p] === CR) {
             p++;
             state = START_LF;
-            break;
-          }
-          this.#mark = p - base;
-          state = METHOD;
+          } else state = METHOD;
           break;
         }
         case START_LF:
           if (buf[p] !== LF) return this.#fail('MS_BAD_REQUEST_LINE');
           p++;
           // Only one: a second empty line is not a request.
-          this.#mark = p - base;
+          mark = p - base;
           state = METHOD;
           break;
         case METHOD: {
           while (p < end && TCHAR[buf[p]!] !== 0) p++;
-          const length = p - base - this.#mark;
+          const length = p - base - mark;
           if (length > MAX_METHOD) return this.#fail('MS_BAD_REQUEST_LINE');
           if (p === end) break;
           if (buf[p] !== SP || length === 0) return this.#fail('MS_BAD_REQUEST_LINE');
-          this.#lineEnd = p - base; // end of the method
+          this.#lineStart = mark;
+          this.#methodEnd = p - base;
           p++;
-          this.#mark2 = p - base; // start of the target
+          mark = p - base;
           state = TARGET_PART;
           break;
         }
         case TARGET_PART: {
           const chars = this.#targetChars;
           while (p < end && chars[buf[p]!] !== 0) p++;
-          const length = p - base - this.#mark2;
+          const length = p - base - mark;
           if (length > maxTargetSize) return this.#fail('MS_TARGET_TOO_LONG', 'maxTargetSize');
           if (p === end) break;
           if (buf[p] !== SP || length === 0) {
             return this.#fail(length === 0 || buf[p] === CR || buf[p] === LF ? 'MS_BAD_REQUEST_LINE' : 'MS_BAD_TARGET');
           }
-          // Method and target are cut out now: their marks serve the version next.
-          this.method = methodOf(buf, base + this.#mark, base + this.#lineEnd);
-          this.target = buf.toString('latin1', base + this.#mark2, p);
+          this.#targetEnd = p - base;
           p++;
-          this.#mark = p - base;
+          mark = p - base;
           state = VERSION;
           break;
         }
         case VERSION: {
           // HTTP-version is case-sensitive: "HTTP/" DIGIT "." DIGIT (RFC 9112 §2.3).
-          const at = p - base - this.#mark;
+          let at = p - base - mark;
+          for (; at < 5 && p < end; at++, p++) {
+            if (buf[p] !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_REQUEST_LINE');
+          }
+          if (p === end) break;
           const c = buf[p]!;
-          if (at < 5) {
-            if (c !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_REQUEST_LINE');
-          } else if (at === 5 || at === 7) {
+          if (at === 5 || at === 7) {
             if (c < 48 || c > 57) return this.#fail('MS_BAD_REQUEST_LINE');
-            if (at === 5) this.#mark2 = c - 48;
+            if (at === 5) this.#major = c - 48;
             else {
-              if (this.#mark2 !== 1) return this.#fail('MS_VERSION_NOT_SUPPORTED');
+              if (this.#major !== 1) return this.#fail('MS_VERSION_NOT_SUPPORTED');
               this.minor = c === 48 ? 0 : 1;
             }
           } else if (at === 6) {
@@ -252,11 +252,13 @@ export class HeadParser {
         }
         case STATUS_VERSION: {
           // HTTP/1.x SP 3DIGIT [ SP reason ]
-          const at = p - base - this.#mark;
+          let at = p - base - mark;
+          for (; at < 7 && p < end; at++, p++) {
+            if (buf[p] !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_RESPONSE');
+          }
+          if (p === end) break;
           const c = buf[p]!;
-          if (at < 7) {
-            if (c !== STATUS_PREFIX.charCodeAt(at)) return this.#fail('MS_BAD_RESPONSE');
-          } else if (at === 7) {
+          if (at === 7) {
             if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
             this.minor = c === 48 ? 0 : 1;
           } else if (at === 8) {
@@ -266,7 +268,7 @@ export class HeadParser {
             if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
             this.status = this.status * 10 + c - 48;
           } else if (c === SP) {
-            this.#mark2 = p + 1 - base;
+            mark = p + 1 - base;
             state = REASON;
           } else if (c === CR) {
             // The SP before an absent reason is left out by some servers; nothing is ambiguous then.
@@ -282,7 +284,7 @@ export class HeadParser {
           while (p < end && FIELD_VALUE[buf[p]!] !== 0) p++;
           if (p === end) break;
           if (buf[p] !== CR) return this.#fail('MS_BAD_RESPONSE');
-          this.reason = buf.toString('latin1', base + this.#mark2, p);
+          this.reason = reasonOf(this.status, buf, base + mark, p);
           p++;
           state = LINE_LF;
           break;
@@ -297,8 +299,8 @@ export class HeadParser {
             state = END_LF;
             break;
           }
-          if (this.#count >= maxFields) return this.#fail('MS_HEAD_TOO_LARGE', 'maxFields');
-          this.#mark = p - base;
+          if (count >= maxFields) return this.#fail('MS_HEAD_TOO_LARGE', 'maxFields');
+          mark = p - base;
           this.#hash = HASH_SEED;
           this.#class = 0;
           state = NAME;
@@ -318,35 +320,30 @@ export class HeadParser {
             break;
           }
           // Neither an empty name, nor white space before the colon (RFC 9112 §5.1), nor a folded line (§5.2).
-          if (buf[p] !== COLON || p - base === this.#mark) return this.#fail('MS_BAD_FIELD');
-          const i = this.#count;
-          marks[4 * i] = this.#mark;
-          marks[4 * i + 1] = p - base;
-          kindMarks[i] = kindOf(buf, base + this.#mark, p, h, (classes & 2) !== 0);
+          if (buf[p] !== COLON || p - base === mark) return this.#fail('MS_BAD_FIELD');
+          marks[4 * count] = mark;
+          marks[4 * count + 1] = p - base;
+          kindMarks[count] = kindOf(buf, base + mark, p, h, (classes & 2) !== 0);
           p++;
           state = BEFORE_VALUE;
           break;
         }
-        case BEFORE_VALUE: {
-          const c = buf[p]!;
-          if (c === SP || c === HTAB) {
-            p++;
-            break;
-          }
-          this.#mark = p - base;
+        case BEFORE_VALUE:
+          while (p < end && (buf[p] === SP || buf[p] === HTAB)) p++;
+          if (p === end) break;
+          mark = p - base;
           state = VALUE;
           break;
-        }
         case VALUE: {
           while (p < end && FIELD_VALUE[buf[p]!] !== 0) p++;
           if (p === end) break;
           if (buf[p] !== CR) return this.#fail('MS_BAD_FIELD');
           let valueEnd = p;
-          const valueStart = base + this.#mark;
+          const valueStart = base + mark;
           while (valueEnd > valueStart && (buf[valueEnd - 1] === SP || buf[valueEnd - 1] === HTAB)) valueEnd--;
-          const i = this.#count++;
-          marks[4 * i + 2] = this.#mark;
-          marks[4 * i + 3] = valueEnd - base;
+          marks[4 * count + 2] = mark;
+          marks[4 * count + 3] = valueEnd - base;
+          count++;
           p++;
           state = VALUE_LF;
           break;
@@ -358,35 +355,38 @@ export class HeadParser {
           break;
         default: // END_LF
           if (buf[p] !== LF) return this.#fail('MS_BAD_FIELD');
-          this.#cutOut(buf, base, p);
+          this.#cutOut(buf, base, p, count);
           return p + 1;
       }
     }
     this.#state = state;
+    this.#mark = mark;
+    this.#count = count;
     if (!cut) return NEED_MORE;
     return this.#fail(state === TARGET_PART ? 'MS_TARGET_TOO_LONG' : 'MS_HEAD_TOO_LARGE', 'maxHeadSize');
   }
 
-  /** One string for the whole head; names and values are slices of it. */
-  #cutOut(buf: Buffer, base: number, end: number): void {
-    const n = this.#count;
+  /** One string for the whole head; target, names and values are slices of it. */
+  #cutOut(buf: Buffer, base: number, end: number, count: number): void {
+    const isRequest = this.#kind === REQUEST;
+    const from = isRequest ? this.#lineStart : count > 0 ? marks[0]! : end - base;
+    const text = buf.toString('latin1', base + from, end);
+    if (isRequest) {
+      this.method = methodOf(buf, base + from, base + this.#methodEnd);
+      this.target = text.slice(this.#methodEnd + 1 - from, this.#targetEnd - from);
+    }
     const pairs: string[] = [];
     const kinds: number[] = [];
-    if (n > 0) {
-      const from = marks[0]!;
-      const text = buf.toString('latin1', base + from, end);
-      for (let i = 0; i < n; i++) {
-        pairs.push(
-          text.slice(marks[4 * i]! - from, marks[4 * i + 1]! - from),
-          text.slice(marks[4 * i + 2]! - from, marks[4 * i + 3]! - from),
-        );
-        kinds.push(kindMarks[i]!);
-      }
+    for (let i = 0; i < count; i++) {
+      pairs.push(
+        text.slice(marks[4 * i]! - from, marks[4 * i + 1]! - from),
+        text.slice(marks[4 * i + 2]! - from, marks[4 * i + 3]! - from),
+      );
+      kinds.push(kindMarks[i]!);
     }
     this.pairs = pairs;
     this.kinds = kinds;
   }
 }
 
-const HTTP = 'HTTP/';
-const STATUS_PREFIX = 'HTTP/1.';
+const HTTP = 'HTTP/1.';
