@@ -284,7 +284,9 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
 
   async #close(timeout: number): Promise<void> {
     const timer = setTimeout(() => this.#listener.destroy(), timeout);
-    await this.#listener.close();
+    const closed = this.#listener.close();
+    this.#stage.drain(timeout);
+    await closed;
     clearTimeout(timer);
     await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop(timeout)));
     this.#stage.close();

@@ -14,6 +14,8 @@ export interface PoolOptions {
   maxConcurrent?: number | undefined;
   /** WebSockets and event streams at once. */
   maxLongLived?: number | undefined;
+  /** Over what time WebSockets (status 1001) and event streams (after an event) are ended when their endpoint is drained. */
+  drainTime?: Duration | undefined;
   /** In which the weight of an endpoint that joins a working pool, and its limit, grow from 10 % to 100 %. */
   slowStart?: Duration | undefined;
   /** From the request's end to the head of its response, queue and retries included. */

@@ -70,6 +70,12 @@ export const POOL = {
     '--max-per-endpoint <n>',
   ),
   maxLongLived: row.optionalCount('WebSockets and event streams at once; one more is answered with 503.'),
+  drainTime: row.duration(
+    '30s',
+    0,
+    DAY,
+    'Over what time the WebSockets and event streams of an endpoint that is drained are ended, one after another; also at the end of all.',
+  ),
   slowStart: row.duration(
     0,
     0,

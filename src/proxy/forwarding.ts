@@ -1,8 +1,6 @@
 import type { Outcome } from '../contracts/algorithm.js';
 import type { Endpoint } from '../balance/endpoint.js';
 import type { Admission, Waiter } from '../balance/limits/admission.js';
-import type { RetryBudget } from '../balance/limits/retry-budget.js';
-import type { Pool } from '../balance/pool.js';
 import { type ErrorCode, MultiserverError } from '../errors.js';
 import {
   BODY_LENGTH,
@@ -16,26 +14,10 @@ import {
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
 import { F_CONTENT_TYPE, F_IDEMPOTENCY_KEY, F_RETRY_AFTER, F_SET_COOKIE } from '../http1/fields.js';
-import type { Limit, LimitHits } from '../util/limits.js';
-import { type ForwardSettings, writeRequestHead } from './forward-headers.js';
-
-/** What the exchanges of a pool share. */
-export interface ForwardingContext extends ForwardSettings {
-  readonly pool: Pool;
-  readonly admission: Admission;
-  readonly budget: RetryBudget;
-  readonly maxRetries: number;
-  readonly retryStatuses: readonly number[];
-  readonly retryIdempotencyKey: boolean;
-  /** Octets of a request body that are kept so that it can be sent again. */
-  readonly maxReplay: number;
-  readonly hits: LimitHits;
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly acquire: (endpoint: Endpoint, handler: ResponseHandler) => ClientConnection;
-  /** No answer could be had: a fallback, or an error answer. */
-  readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
-}
+import type { Limit } from '../util/limits.js';
+import { writeRequestHead } from './forward-headers.js';
+import type { ForwardingContext } from './forwarding-context.js';
+import { type LastingReply, lastingReply } from './lasting-reply.js';
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -65,7 +47,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   queueDeadline = 0;
   readonly #context: ForwardingContext;
   readonly #exchange: Exchange;
-  readonly #reply: Reply;
+  #reply: Reply;
+  #lasting: LastingReply | null = null;
   readonly #timeout: number;
   #endpoint: Endpoint | null = null;
   #connection: ClientConnection | null = null;
@@ -244,6 +227,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     }
     if (longLived) this.#becomeLongLived(endpoint, eventStream);
     this.#reply.sendHead(status, reason, head, body, length);
+    if (longLived && !this.#ended) this.#makeLasting(endpoint, head, body);
     if (body === BODY_TUNNEL && !this.#ended) exchange.receive(this);
   }
 
@@ -253,6 +237,23 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#context.pool.becomeLongLived(endpoint);
     if (eventStream) this.#connection!.allowSilence();
     this.#leave();
+  }
+
+  #makeLasting(endpoint: Endpoint, head: Head, body: number): void {
+    const lasting = lastingReply(this.#reply, head, body, () => this.#finishEarly());
+    if (lasting === null) return;
+    this.#reply = lasting;
+    this.#lasting = lasting;
+    this.#context.lasting.add(endpoint, lasting);
+  }
+
+  /** The endpoint is being drained, and the client has been told all that it can be told without harm. */
+  #finishEarly(): void {
+    if (this.#ended) return;
+    this.#connection!.abort();
+    this.#settle(false);
+    this.#end();
+    this.#reply.sendEnd(null);
   }
 
   onResponseData(chunk: Buffer): boolean {
@@ -359,6 +360,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     outcome.longLived = this.#longLived;
     outcome.retryAfter = this.#retryAfter;
     this.#connection = null;
+    if (this.#lasting !== null) this.#context.lasting.remove(this.#endpoint!, this.#lasting);
     this.#context.pool.finish(this.#endpoint!, outcome, refused);
   }
 

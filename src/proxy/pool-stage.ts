@@ -10,7 +10,9 @@ import type { HeadLimits } from '../http1/head-parser.js';
 import type { ResolvedPoolOptions } from '../option-types.js';
 import { Upstream } from '../upstream/connections.js';
 import type { LimitHits } from '../util/limits.js';
-import { Forwarding, type ForwardingContext } from './forwarding.js';
+import { Forwarding } from './forwarding.js';
+import type { ForwardingContext } from './forwarding-context.js';
+import { LastingReplies } from './lasting-replies.js';
 import { WorkerEndpoints } from './worker-endpoints.js';
 
 /** What a pool needs to know of the balancer around it. */
@@ -30,6 +32,7 @@ export class PoolStage {
   readonly workers: WorkerEndpoints;
   readonly #admission: Admission;
   readonly #budget: RetryBudget;
+  readonly #lasting = new LastingReplies();
   readonly #upstream: Upstream;
   #options: ResolvedPoolOptions;
   #context: ForwardingContext;
@@ -46,7 +49,7 @@ export class PoolStage {
           if (to === 'gone') {
             upstream.release(endpoint);
             this.workers.onGone(endpoint);
-          }
+          } else if (to === 'draining') this.#lasting.drain(endpoint, this.#options.drainTime);
           onChange(endpoint, from, to, reason);
         },
         onProblem,
@@ -66,6 +69,7 @@ export class PoolStage {
       admission: this.#admission,
       budget: this.#budget,
       hits,
+      lasting: this.#lasting,
       now,
       random,
       acquire: (endpoint, handler) => upstream.acquire(endpoint, handler),
@@ -93,6 +97,11 @@ export class PoolStage {
     this.#admission.configure(admissionSettings(options));
   }
 
+  /** Ends tunnels and event streams within `time` milliseconds, or the option's where that is less. */
+  drain(time: number): void {
+    this.#lasting.drainAll(Math.min(time, this.#options.drainTime));
+  }
+
   tick(now: number): void {
     this.#upstream.tick(now);
     this.#admission.sweep(now);
@@ -115,8 +124,8 @@ function upstreamSettings(options: ResolvedPoolOptions) {
   return { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout };
 }
 
-function admissionSettings({ maxConcurrentConnections: limit, queue }: ResolvedPoolOptions) {
-  return { limit, ...queue };
+function admissionSettings({ maxConcurrentConnections: limit, queue, timeout }: ResolvedPoolOptions) {
+  return { limit, size: queue.size, timeout: Math.min(queue.timeout, timeout) };
 }
 
 function forwardSettings({ preserveHost, forwarded, allowUnderscores, retries }: ResolvedPoolOptions) {

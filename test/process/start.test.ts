@@ -32,20 +32,20 @@ describe('an app that does not start is reported with what it said last', () => 
     [
       'never listens',
       'console.error("waiting for the database"); setInterval(() => {}, 1000)',
-      /did not listen within 0\.5 s and was ended\.[^]*waiting for the database/,
-      { startTimeout: 500 },
+      /did not listen within 3 s and was ended\.[^]*waiting for the database/,
+      { startTimeout: 3000 },
     ],
     [
       'opens something else only',
       "require('node:net').createServer().listen(0, '127.0.0.1'); console.error('x')",
       /It opened a server that is not an HTTP server, on 127\.0\.0\.1, port 0, which is left alone/,
-      { startTimeout: 500 },
+      { startTimeout: 3000 },
     ],
     [
       'never gets healthy',
       "require('http').createServer((_, res) => { res.statusCode = 500; res.end() }).listen(0); console.error('x')",
-      /did not answer \/ready with a status below 400 within 0\.5 s/,
-      { startTimeout: 500, readyPath: '/ready' },
+      /did not answer \/ready with a status below 400 within 3 s/,
+      { startTimeout: 3000, readyPath: '/ready' },
     ],
     [
       'forks a cluster of its own',
