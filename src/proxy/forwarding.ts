@@ -18,9 +18,7 @@ import type { Limit } from '../util/limits.js';
 import { writeRequestHead } from './forward-headers.js';
 import type { ForwardingContext } from './forwarding-context.js';
 import { type LastingReply, lastingReply } from './lasting-reply.js';
-
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+import { IDEMPOTENT, isRefusal, SAFE, secondsOf } from './retry-rules.js';
 
 /** A request that was there when so many workers died is taken to be why, and brings no further one down. */
 const MAX_DEATHS = 2;
@@ -279,7 +277,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   onResponseError(error: MultiserverError): void {
     const { code } = error;
     const connection = this.#connection!;
-    const refused = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED' || isMissing(error);
+    const refused = isRefusal(error);
     const unsent = code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
     const closed = code === 'MS_ENDPOINT_CLOSED' || code === 'MS_ENDPOINT_RESET';
     const died = this.#endpoint!.worker && (unsent || closed);
@@ -390,13 +388,4 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
 
 function flushHead(connection: ClientConnection): void {
   connection.flush();
-}
-
-/** The private socket of an own worker that died is not there any more. */
-function isMissing(error: MultiserverError): boolean {
-  return (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-}
-
-function secondsOf(retryAfter: string): number {
-  return /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : -1;
 }

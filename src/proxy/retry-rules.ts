@@ -1,0 +1,17 @@
+import type { MultiserverError } from '../errors.js';
+
+/** Doing it twice is as doing it once (RFC 9110 §9.2.2). */
+export const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+/** Doing it changes nothing (RFC 9110 §9.2.1). */
+export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Nobody listens there. The private socket of an own worker that died is not there any more, either. */
+export function isRefusal({ cause }: MultiserverError): boolean {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'ECONNREFUSED' || code === 'ENOENT';
+}
+
+/** Seconds of a Retry-After field; -1 for a date or nonsense. */
+export function secondsOf(retryAfter: string): number {
+  return /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : -1;
+}
