@@ -20,7 +20,8 @@ export type { Endpoint, EndpointState } from './balance/endpoint.js';
 export type { Algorithm, AlgorithmLike, EndpointView, Outcome, RequestView } from './contracts/algorithm.js';
 /** The only error class, and its table. */
 export { type ErrorCode, ERRORS, MultiserverError } from './errors.js';
-export { type BoundAddress, formatAddress, type ListenAddress } from './listener/address.js';
+/** Addresses to listen on, as texts and as data. */
+export { type BoundAddress, formatAddress, type ListenAddress, parseListenAddress } from './listener/address.js';
 /** The control socket of a running instance, both ends. */
 export { callControl, type Control, instanceName, openControl, runningInstances } from './observe/control.js';
 /** Every option as a row: name, default, bounds, meaning, flag. */

@@ -241,11 +241,11 @@ describe('options of spawn', () => {
     for (const options of bad) assert.throws(() => parseSpawnOptions(options), { code: 'MS_INVALID_OPTION' });
   });
 
-  it('read envFile, and env wins over it', (t) => {
+  it('read envFile, over which env wins and what is set already', (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'multiserver-options-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const envFile = join(directory, '.env');
-    writeFileSync(envFile, 'A=1\nB="two words"\n# comment\n');
+    writeFileSync(envFile, 'A=1\nB="two words"\n# comment\nPATH=nowhere\n');
     assert.deepEqual({ ...parseSpawnOptions({ envFile, env: { A: '9' } }).env }, { A: '9', B: 'two words' });
     assert.throws(
       () => parseSpawnOptions({ envFile: join(directory, 'none') }),

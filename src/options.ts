@@ -131,7 +131,7 @@ const SPAWN = {
     'the path of a file',
     anyText,
     'none',
-    'File with variables for the environment of the workers, one NAME=value a line.',
+    'File with variables for the environment of the workers, one NAME=value a line; those that are set already win.',
     '--env-file <file>',
   ),
   startTimeout: row.duration(
@@ -235,9 +235,11 @@ export const OPTION_ROWS: { readonly balancer: readonly OptionRow[]; readonly sp
   spawn: rowsOf(SPAWN),
 };
 
+/** As with the flag of node itself, what is set already wins. */
 function readEnvFile(path: string): Record<string, string> {
   try {
-    return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
+    const variables = Object.entries(parseEnv(readFileSync(path, 'utf8')) as Record<string, string>);
+    return Object.fromEntries(variables.filter(([name]) => process.env[name] === undefined));
   } catch (cause) {
     throw invalid(
       `Option "envFile" must be a file that can be read; ${path} cannot (${(cause as NodeJS.ErrnoException).code}).`,

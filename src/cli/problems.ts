@@ -1,6 +1,8 @@
 import { CommanderError } from 'commander';
-import { MultiserverError, type ErrorCode } from '../index.js';
+import { MultiserverError, OPTION_ROWS, type ErrorCode } from '../index.js';
 import { FAILED, NOT_RUNNING, WRONG_USAGE } from './exit-codes.js';
+import { longName } from './flags.js';
+import { portOwner } from './port-owner.js';
 
 export interface Problem {
   /** What is wrong and what to do. */
@@ -10,12 +12,13 @@ export interface Problem {
   readonly exitCode: number;
 }
 
+const ROWS = [...OPTION_ROWS.balancer, ...OPTION_ROWS.spawn].filter(({ flag }) => flag !== '');
 const EXIT: Partial<Record<ErrorCode, number>> = { MS_INVALID_OPTION: WRONG_USAGE, MS_NOT_RUNNING: NOT_RUNNING };
 
 /** Any error in words for whoever typed the command. `sources` names the flag or variable that an option came from. */
-export function explain(error: unknown, sources: ReadonlyMap<string, string> = new Map()): Problem {
+export async function explain(error: unknown, sources: ReadonlyMap<string, string> = new Map()): Promise<Problem> {
   if (error instanceof CommanderError) return { message: usage(error), details: '', exitCode: WRONG_USAGE };
-  const system = systemError(error);
+  const system = (await systemError(error)) ?? fileError(error);
   if (system) return { message: system, details: '', exitCode: FAILED };
   if (!(error instanceof MultiserverError)) {
     const message = error instanceof Error ? error.message : String(error);
@@ -26,8 +29,16 @@ export function explain(error: unknown, sources: ReadonlyMap<string, string> = n
     };
   }
   const [message = '', ...details] = error.message.split('\n');
-  const named = message.replace(/^Option "([^"]+)"/, (option, name: string) => sources.get(name) ?? option);
-  return { message: named, details: details.join('\n'), exitCode: EXIT[error.code] ?? FAILED };
+  return { message: nameFlags(message, sources), details: details.join('\n'), exitCode: EXIT[error.code] ?? FAILED };
+}
+
+/** `Option "timeout" must …` is about the flag or variable that gave it; others that the message names could be given by their flags. */
+function nameFlags(message: string, sources: ReadonlyMap<string, string>): string {
+  if (!message.startsWith('Option "')) return message;
+  return message.replace(/(?:Option )?"([\w.]+)"/g, (quoted, name: string) => {
+    const row = ROWS.find((candidate) => candidate.name === name);
+    return sources.get(name) ?? (row === undefined ? quoted : `--${longName(row.flag)}`);
+  });
 }
 
 /** commander's own words, without its prefix and in one line: "unknown option '--prot' (Did you mean --port?)". */
@@ -35,27 +46,48 @@ function usage(error: CommanderError): string {
   const text = error.message
     .replace(/^error: /, '')
     .replace(/\s*\n\s*/g, ' ')
+    .replace(/[.]$/, '')
     .trim();
-  const sentence = `${text[0]!.toUpperCase()}${text.slice(1)}`;
-  return /[.)?]$/.test(sentence) ? sentence : `${sentence}.`;
+  const hint = text.startsWith("too many arguments for 'start'") ? '; arguments of the app come after --' : '';
+  const sentence = `${text[0]!.toUpperCase()}${text.slice(1)}${hint}`;
+  return /[)?]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 
 /** What the system said when an address could not be bound, here or further down. */
-function systemError(error: unknown): string | undefined {
+async function systemError(error: unknown): Promise<string | undefined> {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code, port, address, syscall } = cause as NodeJS.ErrnoException & { port?: number; address?: string };
     if (syscall !== 'listen' && syscall !== 'bind') continue;
-    const place = port === undefined || port < 0 ? `${address}` : `port ${port}`;
-    const where = place[0]!.toUpperCase() + place.slice(1);
-    if (code === 'EADDRINUSE' && port !== undefined && port >= 0) {
-      return `${where} is in use: "ss -ltnp 'sport = :${port}'" shows by whom; end that, or choose another port with -p.`;
-    }
-    if (code === 'EADDRINUSE') return `${where} is in use by another process: end that, or choose another path.`;
-    if (code === 'EACCES')
-      return `${where} may not be listened on by this user: choose a port above 1023 with -p, or a path that you may write to.`;
-    if (code === 'EADDRNOTAVAIL')
+    if (code === 'EADDRNOTAVAIL') {
       return `${address} is no address of this machine: choose another with --listen ("ip address" shows them).`;
-    return `Listening on ${where} failed: ${cause.message}.`;
+    }
+    if (port !== undefined && port >= 0) return portError(code, port, cause.message);
+    // libuv says EACCES for a directory that is missing, too; that was looked at before
+    if (code === 'EADDRINUSE') return `${address} is in use by another process: end that, or choose another path.`;
+    if (code === 'EACCES') return `${address} may not be made by this user: choose a path that you may write to.`;
   }
   return undefined;
+}
+
+/** A file or folder that the command line names and this user may not look at. */
+function fileError(error: unknown): string | undefined {
+  const { code, path } = error as NodeJS.ErrnoException;
+  return (code === 'EACCES' || code === 'EPERM') && path !== undefined
+    ? `${path} may not be read by this user.`
+    : undefined;
+}
+
+async function portError(code: string | undefined, port: number, reason: string): Promise<string> {
+  switch (code) {
+    case 'EADDRINUSE': {
+      const owner = await portOwner(port);
+      return owner === undefined
+        ? `Port ${port} is in use: "ss -ltnp 'sport = :${port}'" shows by whom; end that, or choose another port with -p.`
+        : `Port ${port} is in use by ${owner}, or choose another port with -p.`;
+    }
+    case 'EACCES':
+      return `Port ${port} may not be listened on by this user: choose a port above 1023 with -p.`;
+    default:
+      return `Listening on port ${port} failed: ${reason}.`;
+  }
 }

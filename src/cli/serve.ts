@@ -5,6 +5,7 @@ import {
   MultiserverError,
   VERSION,
   type Control,
+  type ListenAddress,
   type LoadBalancerOptions,
 } from '../index.js';
 import { expectFree, showAddress } from './addresses.js';
@@ -19,7 +20,7 @@ export interface ServeSettings {
   readonly log: Log;
   readonly options: LoadBalancerOptions;
   /** Where to listen; empty: where the app asked to. */
-  readonly where: readonly (string | number)[];
+  readonly where: readonly ListenAddress[];
   /** What is balanced, for people. */
   readonly target: string;
   /** How many workers will come up; 0: none. */

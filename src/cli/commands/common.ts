@@ -1,4 +1,10 @@
-import { instanceName, OPTION_ROWS, type LoadBalancerOptions } from '../../index.js';
+import {
+  instanceName,
+  OPTION_ROWS,
+  parseListenAddress,
+  type ListenAddress,
+  type LoadBalancerOptions,
+} from '../../index.js';
 import type { InstanceId } from '../instance.js';
 import { createLog, type Log } from '../log.js';
 import { usageError } from '../usage-error.js';
@@ -8,7 +14,7 @@ export interface Common {
   readonly id: InstanceId;
   readonly log: Log;
   readonly options: LoadBalancerOptions;
-  readonly where: readonly (string | number)[];
+  readonly where: readonly ListenAddress[];
 }
 
 /** What `start` and `proxy` have in common, from what was given. */
@@ -29,11 +35,11 @@ export function readCommon(given: Given, folder: string): Common {
     id: { given: name, folder },
     log: createLog(format, values.get('quiet') === true),
     options: asOptions(given, OPTION_ROWS.balancer),
-    where: [...listen, ...(port === undefined ? [] : [port])],
+    where: [...listen, ...(port === undefined ? [] : [port])].map(parseListenAddress),
   };
 }
 
 /** Where there is no app of our own that asks for a port. */
-export function expectWhere(where: readonly (string | number)[], example: string): void {
+export function expectWhere(where: readonly ListenAddress[], example: string): void {
   if (where.length === 0) throw usageError(`Say where to listen with -p or --listen, as in: multiserver ${example}`);
 }

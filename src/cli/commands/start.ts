@@ -16,7 +16,7 @@ export async function start(name: string | undefined, rest: readonly string[], g
   const spawn: SpawnOptions = {
     ...asked,
     cwd: folder,
-    ...(asked.envFile === undefined ? {} : { envFile: resolve(folder, asked.envFile) }),
+    ...(asked.envFile === undefined ? {} : { envFile: resolve(asked.envFile) }),
   };
   const workers = typeof spawn.count === 'number' ? spawn.count : availableParallelism();
 
