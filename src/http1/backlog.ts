@@ -17,11 +17,16 @@ export class Backlog {
     return this.#octets === null;
   }
 
-  /** Keeps a copy of `buf[p, end)`; `pause`: nothing more is wanted, however little it is. */
-  keep(buf: Buffer, p: number, end: number, pause: boolean): void {
+  /** Keeps a copy of `buf[p, end)`. */
+  keep(buf: Buffer, p: number, end: number): void {
     const piece = buf.subarray(p, end);
     this.#octets = this.#octets === null ? Buffer.from(piece) : Buffer.concat([this.#octets, piece]);
-    if (this.#paused || (!pause && this.#octets.length < ENOUGH)) return;
+    if (this.#octets.length >= ENOUGH) this.pause();
+  }
+
+  /** Nothing more is read, so that the client feels it, until {@link resume}. */
+  pause(): void {
+    if (this.#paused) return;
     this.#paused = true;
     this.#socket.pause();
   }

@@ -22,9 +22,6 @@ const CLOSED = 5;
 /** How long a tunnel stays half open. */
 const AFTER_TUNNEL_MS = 10_000;
 
-/** Octets that may wait for an endpoint before the client is asked to stop. */
-const REQUEST_BUFFER = 64 * 1024;
-
 /** All connections read into one buffer: what arrives is copied or written on before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -133,7 +130,7 @@ export class ClientConnection {
     this.#held = '';
     const chunked = this.#requestBody === BODY_CHUNKED;
     const before = chunked ? held + chunkLine(chunk.length) : held;
-    const room = writeParts(this.socket, before, chunk, chunked ? '\r\n' : '', REQUEST_BUFFER);
+    const room = writeParts(this.socket, before, chunk, chunked ? '\r\n' : '');
     if (!room && !this.#blocked) {
       this.#blocked = true;
       this.#stall.watch(this.#settings.now());

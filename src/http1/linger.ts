@@ -36,7 +36,8 @@ export class Linger {
   /** The client goes on sending. */
   discard(octets: number): void {
     this.#discarded += octets;
-    if (this.#discarded > LINGER_BYTES) this.#socket.destroy();
+    // Destroyed later: the reset would take the answer away from a client that is about to read it.
+    if (this.#discarded > LINGER_BYTES) this.#socket.pause();
   }
 
   isOver(now: number): boolean {

@@ -12,6 +12,7 @@ import { Linger } from './linger.js';
 import { readRequestHead } from './request-head.js';
 import { ServerExchange } from './server-exchange.js';
 import type { ServerSettings } from './server-settings.js';
+import { isFull } from '../util/outlet.js';
 import { resetNow, WriteStall } from './write-stall.js';
 
 // What the next octets are.
@@ -75,7 +76,7 @@ export class ServerConnection {
     if (this.#input === IN_NOTHING) {
       this.#linger.discard(size);
     } else if (this.#backlog.empty) this.#take(buf, 0, size);
-    else this.#backlog.keep(buf, 0, size, this.#pace.paused);
+    else this.#backlog.keep(buf, 0, size);
   }
 
   /** Takes octets as far as they can be taken now; the rest waits in the backlog. */
@@ -100,7 +101,7 @@ export class ServerConnection {
       }
     }
     this.#running = false;
-    if (p < end) this.#backlog.keep(buf, p, end, this.#pace.paused);
+    if (p < end) this.#backlog.keep(buf, p, end);
   }
 
   /** Goes on with what waits. */
@@ -187,7 +188,9 @@ export class ServerConnection {
 
   #deliver(piece: Buffer): void {
     const sink = this.exchange?.sink;
-    if (piece.length > 0 && sink && !sink.onRequestData(piece)) this.#pace.pause();
+    if (piece.length === 0 || !sink || sink.onRequestData(piece)) return;
+    this.#pace.pause();
+    this.#backlog.pause();
   }
 
   // ---- what the exchange asks for
@@ -251,7 +254,7 @@ export class ServerConnection {
     if (exchange !== null) this.#finish(exchange);
     this.#input = IN_NOTHING;
     this.#linger.begin();
-    if (reset && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
+    if (reset) resetNow(this.socket);
     else this.socket.destroySoon();
   }
 
@@ -281,7 +284,7 @@ export class ServerConnection {
     }
     this.#input = IN_HEAD;
     this.#pace.paused = false;
-    if (this.socket.writableNeedDrain) this.blockReply();
+    if (isFull(this.socket)) this.blockReply();
     this.#deadline = this.#settings.now() + this.#settings.keepAliveTimeout;
     this.#proceed();
   }

@@ -22,8 +22,6 @@ const ENDED = 2;
 
 /** Head and pieces of an answer up to this size wait for each other to leave in one write. */
 const HOLD = 8192;
-/** Octets that may wait for a client before the endpoint is asked to stop. */
-export const REPLY_BUFFER = 64 * 1024;
 
 const NO_FIELDS: Head = { pairs: [], kinds: [], listed: null };
 
@@ -132,7 +130,7 @@ export class ServerExchange extends Exchange {
     }
     this.#held = '';
     const before = chunked ? held + chunkLine(size) : held;
-    const room = writeParts(this.#connection.socket, before, chunk, chunked ? '\r\n' : '', REPLY_BUFFER);
+    const room = writeParts(this.#connection.socket, before, chunk, chunked ? '\r\n' : '');
     if (!room) this.#connection.blockReply();
     return room;
   }

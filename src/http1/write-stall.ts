@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /**
  * Whether the other side takes what waits for it. Looked at by whoever ticks: a socket's own 'timeout' event asks the same of the same
@@ -47,7 +48,8 @@ function queuedIn(socket: Socket): number {
 
 /** Closes with a RST, so that the kernel does not go on holding what nobody takes. */
 export function resetNow(socket: Socket): void {
-  // Sockets of other kinds than TCP cannot; `resetAndDestroy` alone would first wait until all is written.
-  if (socket.remoteAddress !== undefined) socket.resetAndDestroy();
+  // Sockets of other kinds than TCP cannot: TLS tells a cut by the close_notify that does not come, a Unix socket not at all.
+  // `resetAndDestroy` alone would first wait until all is written.
+  if (socket.remoteAddress !== undefined && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
   socket.destroy();
 }

@@ -8,13 +8,13 @@ let scratch = Buffer.allocUnsafeSlow(128 * 1024);
 /**
  * Writes `before`, `chunk` and `after` (text in latin1) in one system call where the kernel takes it. `chunk` is copied, so that its memory,
  * usually a read buffer, may be used again at once; the copy lies in one shared buffer that is given up only when the kernel did not
- * take all of it. Returns whether more may be written now: false when over `limit` octets wait.
+ * take all of it. Returns whether more may be written now; if not, 'drain' will come.
  */
-export function writeParts(socket: Socket, before: string, chunk: Buffer, after: string, limit: number): boolean {
+export function writeParts(socket: Socket, before: string, chunk: Buffer, after: string): boolean {
   const size = chunk.length;
   if (size <= JOIN_AS_TEXT) {
     socket.write(before + chunk.toString('latin1', 0, size) + after, 'latin1');
-    return socket.writableLength <= limit;
+    return !isFull(socket);
   }
   const total = before.length + size + after.length;
   if (total > scratch.length) scratch = Buffer.allocUnsafeSlow(total);
@@ -22,7 +22,14 @@ export function writeParts(socket: Socket, before: string, chunk: Buffer, after:
   at += chunk.copy(scratch, at, 0, size);
   if (after !== '') at += scratch.write(after, at, 'latin1');
   socket.write(scratch.subarray(0, at));
-  const waiting = socket.writableLength;
-  if (waiting !== 0) scratch = Buffer.allocUnsafeSlow(128 * 1024);
-  return waiting <= limit;
+  if (socket.writableLength !== 0) scratch = Buffer.allocUnsafeSlow(128 * 1024);
+  return !isFull(socket);
+}
+
+/**
+ * The kernel has not taken all that was written, and 'drain' will tell when it has. Pieces are as large as a read at most, so that one
+ * direction of a connection holds little more than that.
+ */
+export function isFull(socket: Socket): boolean {
+  return socket.writableLength !== 0 && socket.writableNeedDrain;
 }

@@ -8,7 +8,7 @@ import { etag } from 'hono/etag';
 import { secureHeaders } from 'hono/secure-headers';
 import { streamSSE } from 'hono/streaming';
 import { forceHttps, getConnInfo, serviceUnavailable } from 'node-multiserver';
-import { get, head, pause, post, wire } from './harness.js';
+import { get, handshake, head, pause, post, switching, wire } from './harness.js';
 
 wire(
   'an own route answers, and everything else reaches the endpoint, on one connection',
@@ -254,22 +254,6 @@ wire(
     await client.response(200, 'ok');
   },
   { setup: (balancer) => balancer.use((_, next) => next()) },
-);
-
-const handshake = (path: string, ...fields: string[]): string =>
-  get(
-    path,
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    ...fields,
-  );
-const switching = head(
-  'HTTP/1.1 101 Switching Protocols',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
 );
 
 wire(

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { Body } from './body.js';
 import { Malformed, readHead, responseFraming, statusOf, type Head } from './message.js';
-import { Peer } from './peer.js';
-import type { Transcript } from './transcript.js';
+import { Peer, type Where } from './peer.js';
+import { show, type Transcript } from './transcript.js';
 
 /** A response as the client read it. */
 export interface Response {
@@ -16,7 +16,7 @@ export interface Response {
 
 /** The client of a test: a raw connection to the balancer. */
 export class Client extends Peer {
-  constructor(name: string, where: { host: string; port: number }, transcript: Transcript) {
+  constructor(name: string, where: Where, transcript: Transcript) {
     super(name, net.connect({ ...where, allowHalfOpen: true }), transcript);
   }
 
@@ -44,8 +44,8 @@ export class Client extends Peer {
   /** The whole of the next final response, which must come to a clean end. `method`: what it answers. */
   async response(status?: number, text?: string, method = 'GET'): Promise<Response> {
     const response = await this.rest(await this.head(method));
-    if (status !== undefined)
-      assert.equal(response.status, status, `status; the body was ${JSON.stringify(response.body.text.slice(0, 300))}`);
+    if (status !== undefined && response.status !== status)
+      assert.fail(`status ${response.status}, not ${status}; the body is ${show(response.body.text)}`);
     if (text !== undefined) assert.equal(response.body.text, text, 'body of the response');
     return response;
   }

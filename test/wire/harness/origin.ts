@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { Body } from './body.js';
 import { readHead, requestFraming, type Head } from './message.js';
-import { PATIENCE, Peer } from './peer.js';
+import { PATIENCE, Peer, type Where } from './peer.js';
 import type { Transcript } from './transcript.js';
 
 /** One request as it arrived at the origin, and the means to answer it. */
@@ -141,11 +141,12 @@ export class Origin {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    const address = this.#server.address();
+    return typeof address === 'string' ? `unix:${address}` : `http://127.0.0.1:${this.port}`;
   }
 
-  async listen(port = 0): Promise<void> {
-    await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(port, '127.0.0.1', resolve));
+  async listen(where: Where): Promise<void> {
+    await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(where, resolve));
   }
 
   /** The next request's head; its body may still be on the way. */

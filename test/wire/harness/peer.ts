@@ -4,6 +4,11 @@ import { show, type Transcript } from './transcript.js';
 /** Longest wait for anything that must happen; only a failing test waits so long. */
 export const PATIENCE = Number(process.env['MULTISERVER_TEST_PATIENCE'] ?? 10_000);
 
+/** When nothing has moved for so long, it stands still. */
+const STILL = 400;
+
+export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
+
 export class Unmet extends Error {}
 
 /**
@@ -25,6 +30,7 @@ export class Peer {
   gone = false;
   protected readonly transcript: Transcript;
   readonly #waits = new Set<() => void>();
+  #poured = 0;
 
   constructor(name: string, socket: Socket, transcript: Transcript) {
     this.name = name;
@@ -65,6 +71,25 @@ export class Peer {
     for (const piece of pieces) {
       this.send(piece);
       await pause(2);
+    }
+  }
+
+  /**
+   * Sends pieces as fast as they are taken, until `size` bytes were sent so since the beginning, or nobody takes any more for a while;
+   * returns how many were taken: by the kernel and by whoever is behind it.
+   */
+  async pour(piece: Buffer, size: number): Promise<number> {
+    const { socket } = this;
+    this.transcript.note(this.name, `→ up to ${size} bytes`);
+    for (let last = -1, since = performance.now(); ; await pause(5)) {
+      while (this.#poured < size && socket.writableLength === 0 && !socket.destroyed) {
+        socket.write(piece);
+        this.#poured += piece.length;
+      }
+      const taken = this.#poured - socket.writableLength;
+      if (taken !== last) since = performance.now();
+      else if (taken >= size || performance.now() - since > STILL) return taken;
+      last = taken;
     }
   }
 

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
 import { Client } from './client.js';
 import { Origin } from './origin.js';
-import { PATIENCE, pause } from './peer.js';
+import { PATIENCE, pause, type Where } from './peer.js';
 import { countSockets } from './sockets.js';
 import { Transcript } from './transcript.js';
 
@@ -16,6 +19,8 @@ export interface Setting {
   setup?: (balancer: LoadBalancer) => void;
   /** The balancer must have let everything go by itself at the end, without being closed; false where the test ends in its midst. */
   settles?: boolean;
+  /** Everybody speaks over Unix sockets, whose buffers in the kernel are small and always of the same size. */
+  unix?: boolean;
 }
 
 /** What one test plays on: origins, the balancer before them, clients. */
@@ -24,7 +29,8 @@ export class Stage {
   readonly balancer: LoadBalancer;
   readonly origins: Origin[] = [];
   readonly #clients: Client[] = [];
-  #where: { host: string; port: number } = { host: '127.0.0.1', port: 0 };
+  #where: Where = { host: '127.0.0.1', port: 0 };
+  #folder: string | null = null;
 
   constructor(setting: Setting) {
     this.balancer = new LoadBalancer(setting.options);
@@ -32,15 +38,20 @@ export class Stage {
   }
 
   async begin(setting: Setting): Promise<void> {
+    if (setting.unix === true) this.#folder = mkdtempSync(join(tmpdir(), 'ms-'));
     for (let i = 0; i < (setting.origins ?? 1); i++) {
       const origin = new Origin(i === 0 ? 'origin' : `origin${i + 1}`, this.transcript);
       this.origins.push(origin);
-      await origin.listen();
+      await origin.listen(
+        this.#folder === null ? { host: '127.0.0.1', port: 0 } : { path: join(this.#folder, `o${i}`) },
+      );
       this.balancer.endpoints.add(origin.url);
     }
-    const [address] = await this.balancer.listen('127.0.0.1:0');
-    assert.ok(address !== undefined && 'port' in address, 'the balancer says where it listens');
-    this.#where = { host: '127.0.0.1', port: address.port };
+    const [address] = await this.balancer.listen(
+      this.#folder === null ? '127.0.0.1:0' : `unix:${join(this.#folder, 'b')}`,
+    );
+    assert.ok(address !== undefined, 'the balancer says where it listens');
+    this.#where = 'path' in address ? { path: address.path } : { host: '127.0.0.1', port: address.port };
   }
 
   /** The first origin. */
@@ -49,7 +60,7 @@ export class Stage {
   }
 
   get port(): number {
-    return this.#where.port;
+    return 'port' in this.#where ? this.#where.port : 0;
   }
 
   /** The first client; {@link connect} gives more. */
@@ -91,6 +102,7 @@ export class Stage {
     for (const client of this.#clients) client.socket.destroy();
     for (const origin of this.origins) await origin.close();
     await this.balancer.close({ timeout: 0 });
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
