@@ -109,7 +109,7 @@ const NODE_IS_STRICTER: readonly (readonly [why: string, is: (message: Message, 
   ['a method that it does not know', ({ start }) => !start.startsWith('1.') && !METHODS.includes(start.split(' ')[0]!)],
   ['interim responses in HTTP/1.0, or with fields of a final one', (_, text) => INTERIM.test(text)],
   ['minor versions above 1 (RFC 9110 §2.5)', (_, text) => /HTTP\/1\.[2-9]/.test(text)],
-  ['HTAB after a value (RFC 9110 §5.6.3)', (_, text) => /(length|encoding|connection):[^\r]*\t\r/i.test(text)],
+  ['HTAB after a value (RFC 9110 §5.6.3)', (_, text) => /(length|encoding|connection):[^\r]*\t[ \t]*\r/i.test(text)],
   ['empty elements of a list (RFC 9110 §5.6.1)', (_, text) => /encoding:([ \t]*,|[^\r]*,[ \t]*(,|\r))/i.test(text)],
   ['white space in chunk extensions (RFC 9112 §7.1.1)', (_, text) => /[ \t][;=]|[;=][ \t]|;[^\r]*[ \t]\r/.test(text)],
   [

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type ClientInfo } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
+import { isFull } from '../util/outlet.js';
 import { Backlog } from './backlog.js';
 import { BodyDecoder } from './body-decoder.js';
 import { BodyPace } from './body-pace.js';
@@ -12,7 +13,6 @@ import { Linger } from './linger.js';
 import { readRequestHead } from './request-head.js';
 import { ServerExchange } from './server-exchange.js';
 import type { ServerSettings } from './server-settings.js';
-import { isFull } from '../util/outlet.js';
 import { resetNow, WriteStall } from './write-stall.js';
 
 // What the next octets are.
@@ -348,7 +348,6 @@ export class ServerConnection {
   }
 
   #onClose(): void {
-    if (this.#closed) return;
     this.#closed = true;
     this.#input = IN_NOTHING;
     this.#backlog.take();

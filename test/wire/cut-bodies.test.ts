@@ -113,3 +113,20 @@ wire('a request whose head its client cuts never reaches the endpoint', async ({
   await client.expectGone();
   origin.expectNothing();
 });
+
+// Only TCP has a reset. Over TLS it is the close_notify that does not come, which Node's client does not look for.
+for (const over of ['TLS', 'a Unix socket']) {
+  wire(
+    `an answer that is cut ends the connection of an HTTP/1.0 client over ${over} too`,
+    async ({ client, origin }) => {
+      client.send(head('GET / HTTP/1.0', 'Host: a.example'));
+      const call = await origin.request();
+      call.send(...BEGUN['in chunks']);
+      const answer = await client.head();
+      await client.bodyOf(answer, 10);
+      call.peer.end();
+      await client.expectClosed();
+    },
+    { secure: over === 'TLS', unix: over !== 'TLS' },
+  );
+}

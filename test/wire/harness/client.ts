@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { Body } from './body.js';
 import { Malformed, readHead, responseFraming, statusOf, type Head } from './message.js';
-import { Peer, type Where } from './peer.js';
-import { show, type Transcript } from './transcript.js';
+import { Peer } from './peer.js';
+import { show } from './transcript.js';
 
 /** A response as the client read it. */
 export interface Response {
@@ -16,10 +15,6 @@ export interface Response {
 
 /** The client of a test: a raw connection to the balancer. */
 export class Client extends Peer {
-  constructor(name: string, where: Where, transcript: Transcript) {
-    super(name, net.connect({ ...where, allowHalfOpen: true }), transcript);
-  }
-
   /** The next interim response. */
   async interim(status: number): Promise<Head> {
     const head = await this.#head(`a ${status}`);

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import tls from 'node:tls';
 import { LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
+import { Authority, type Issued } from '../../https/authority.js';
 import { Client } from './client.js';
 import { Origin } from './origin.js';
 import { PATIENCE, pause, type Where } from './peer.js';
@@ -21,7 +24,14 @@ export interface Setting {
   settles?: boolean;
   /** Everybody speaks over Unix sockets, whose buffers in the kernel are small and always of the same size. */
   unix?: boolean;
+  /** The clients speak HTTPS. */
+  secure?: boolean;
 }
+
+let certificate: Promise<Issued> | null = null;
+
+/** One for all tests of a file: it is not what they are about. */
+const issue = async (): Promise<Issued> => (await Authority.create()).issue({ names: ['a.example', '127.0.0.1'] });
 
 /** What one test plays on: origins, the balancer before them, clients. */
 export class Stage {
@@ -30,10 +40,12 @@ export class Stage {
   readonly origins: Origin[] = [];
   readonly #clients: Client[] = [];
   #where: Where = { host: '127.0.0.1', port: 0 };
+  readonly #secure: boolean;
   #folder: string | null = null;
 
-  constructor(setting: Setting) {
-    this.balancer = new LoadBalancer(setting.options);
+  constructor(setting: Setting, https: Issued | null) {
+    this.#secure = https !== null;
+    this.balancer = new LoadBalancer({ ...setting.options, ...(https === null ? {} : { https }) });
     setting.setup?.(this.balancer);
   }
 
@@ -71,7 +83,9 @@ export class Stage {
   connect(): Client {
     const client = new Client(
       this.#clients.length === 0 ? 'client' : `client${this.#clients.length + 1}`,
-      this.#where,
+      this.#secure
+        ? tls.connect({ ...this.#where, rejectUnauthorized: false })
+        : net.connect({ ...this.#where, allowHalfOpen: true }),
       this.transcript,
     );
     this.#clients.push(client);
@@ -113,7 +127,7 @@ export class Stage {
 export function wire(sentence: string, play: (stage: Stage) => Promise<void>, setting: Setting = {}): void {
   test(sentence, { timeout: 60_000 }, async () => {
     const before = countSockets();
-    const stage = new Stage(setting);
+    const stage = new Stage(setting, setting.secure === true ? await (certificate ??= issue()) : null);
     try {
       await stage.begin(setting);
       await play(stage);
