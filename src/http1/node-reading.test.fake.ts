@@ -10,6 +10,9 @@ class Wire extends Duplex {
   }
 }
 
+/** Why Node's parser is no measure here, if so: that of Node 20.19 takes less of the RFC to heart. */
+export const OLD_NODE = Number.parseInt(process.versions['llhttp']!) < 9 && 'the parser of this Node is too old';
+
 /** Node's own server, in its strict mode, reading the octets of many connections. */
 export class NodeServer {
   readonly #server: Server;

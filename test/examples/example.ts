@@ -89,7 +89,9 @@ export class Site {
   }
 
   #env(): NodeJS.ProcessEnv {
-    return { ...process.env, XDG_RUNTIME_DIR: this.#runtime };
+    // What the runner of the tests, or whoever started it, says to multiserver is not meant for this one.
+    const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('MULTISERVER_'));
+    return { ...Object.fromEntries(entries), XDG_RUNTIME_DIR: this.#runtime };
   }
 
   /** Waits until none of these processes is left. */
