@@ -27,10 +27,9 @@ import { PoolStage } from './proxy/pool-stage.js';
 import { createTrust } from './proxy/trust.js';
 import { parseCount } from './supervisor/count.js';
 import { Supervisor, type WorkerView } from './supervisor/supervisor.js';
+import { now } from './util/clock.js';
 import { type Duration, parseDuration } from './util/duration.js';
 import { noHits } from './util/limits.js';
-
-const now = (): number => performance.now();
 
 /** How often time-outs are looked at, ms: what they may come too late. */
 const TICK = 100;

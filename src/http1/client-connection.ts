@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Head } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
+import { runClock, stopClock } from '../util/clock.js';
 import { writeParts } from '../util/outlet.js';
 import { BodyDecoder } from './body-decoder.js';
 import { codeOfTimeout, describe, wasReset } from './client-errors.js';
@@ -188,8 +189,13 @@ export class ClientConnection {
       return false;
     }
     this.answered = true;
-    this.#take(buf, 0, size);
-    if (this.#handler !== null) this.#handler.onResponseFlush();
+    stopClock();
+    try {
+      this.#take(buf, 0, size);
+      if (this.#handler !== null) this.#handler.onResponseFlush();
+    } finally {
+      runClock();
+    }
     return !this.#paused;
   }
 

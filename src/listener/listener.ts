@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ClientInfo } from '../exchange.js';
 import { ServerConnection } from '../http1/server-connection.js';
 import type { ServerSettings } from '../http1/server-settings.js';
+import { runClock, stopClock } from '../util/clock.js';
 import type { BoundAddress, ListenAddress } from './address.js';
 import { readingSocket } from './reading-socket.js';
 import { SecureFront, type SecureFrontSettings } from './secure-front.js';
@@ -118,7 +119,14 @@ export class Listener {
   }
 
   #serve(open: (onRead: (buf: Buffer, size: number) => void) => Socket): void {
-    const socket = open((buf, size) => connection.onRead(buf, size));
+    const socket = open((buf, size) => {
+      stopClock();
+      try {
+        connection.onRead(buf, size);
+      } finally {
+        runClock();
+      }
+    });
     const connection = new ServerConnection(socket, clientOf(socket), this.#connectionSettings);
     this.connections.add(connection);
   }
