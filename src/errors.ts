@@ -33,6 +33,7 @@ export const ERRORS = {
   MS_TARGET_TOO_LONG: row(414, 'client', false, 'The request target is too long.'),
   MS_MISDIRECTED: row(421, 'client', false, 'An https target came over a connection that is not encrypted.'),
   MS_UPGRADE_REFUSED: row(400, 'client', false, 'This upgrade request is not valid.'),
+  MS_RATE_LIMITED: row(429, 'client', false, 'Too many requests from this client.'),
   MS_HEAD_TOO_LARGE: row(431, 'client', false, 'The request head is too large or has too many fields.'),
   MS_CLIENT_GONE: row(0, 'client', false, 'The client closed the connection before the answer was complete.'),
   MS_CLIENT_STALLED: row(0, 'client', false, 'The client stopped reading the answer.'),
@@ -77,13 +78,17 @@ export class MultiserverError extends Error {
   readonly status: number;
   readonly origin: ErrorOrigin;
   readonly retryable: boolean;
+  /** Seconds after which the client may come back, for statuses that tell it (429, 503). */
+  readonly retryAfter: number;
 
-  constructor(code: ErrorCode, message?: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message?: string, options?: { cause?: unknown; retryAfter?: number }) {
     super(message ?? ERRORS[code].message, options);
     this.name = 'MultiserverError';
     this.code = code;
     this.status = ERRORS[code].status;
     this.origin = ERRORS[code].origin;
     this.retryable = ERRORS[code].retryable;
+    // What fills or empties the balancer changes within moments.
+    this.retryAfter = options?.retryAfter ?? 1;
   }
 }

@@ -121,6 +121,9 @@ export abstract class Exchange implements Reply, RequestView {
   /** The client may be told to send the body (100 Continue); nothing is sent when it did not ask or has begun. */
   abstract continue(): void;
 
+  /** A body of more octets is refused with 413, also when it is on its way already. */
+  abstract limitBody(size: number): void;
+
   abstract sendInterim(status: number, head: Head): void;
   abstract sendHead(status: number, reason: string, head: Head, body: number, length: number): void;
   abstract sendData(chunk: Buffer): boolean;

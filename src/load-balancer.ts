@@ -8,25 +8,28 @@ import type { Exchange, Reply } from './exchange.js';
 import type { HeadLimits } from './http1/head-parser.js';
 import { type BoundAddress, type ListenAddress, parseListenAddress } from './listener/address.js';
 import { Listener } from './listener/listener.js';
+import { Apps } from './load-balancer/apps.js';
 import type { BalancerEvents } from './load-balancer/events.js';
-import { type BalancerStatus, endpointStatuses, VERSION } from './load-balancer/status.js';
+import { Pools } from './load-balancer/pools.js';
+import { type BalancerStatus, endpointStatuses, poolStatuses, VERSION } from './load-balancer/status.js';
 import {
   type LoadBalancerOptions,
   mergeOptions,
   parseOptions,
   parseSpawnOptions,
   type ResolvedOptions,
+  type ResolvedPoolOptions,
   type SpawnOptions,
 } from './options.js';
 import type { Bindings } from './proxy/bindings.js';
 import type { FallbackHandler } from './proxy/fallback.js';
 import type { Interceptable, Station } from './proxy/force-https.js';
-import { errorAnswer, lastHopAnswer, sendOwnAnswer } from './proxy/own-answers.js';
+import { failureAnswer, lastHopAnswer, sendOwnAnswer } from './proxy/own-answers.js';
 import { OwnRoutes } from './proxy/own-routes.js';
-import { PoolStage } from './proxy/pool-stage.js';
+import { parseSources } from './proxy/endpoint-sources.js';
+import { PoolStage, type PoolSurroundings } from './proxy/pool-stage.js';
+import { Routing } from './proxy/routing.js';
 import { createTrust } from './proxy/trust.js';
-import { parseCount } from './supervisor/count.js';
-import { Supervisor, type WorkerView } from './supervisor/supervisor.js';
 import { now } from './util/clock.js';
 import { type Duration, parseDuration } from './util/duration.js';
 import { noHits } from './util/limits.js';
@@ -42,45 +45,47 @@ const CERTIFICATE_TICK = 5000;
  */
 export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interceptable {
   readonly events: EventEmitter<BalancerEvents> = new EventEmitter();
+  /** Those of the default pool. */
   readonly endpoints: Endpoints;
+  readonly pools: Pools = new Pools((changes) => this.reconfigure(changes));
   /** As the user gave them, changes included. */
-  #given: LoadBalancerOptions;
+  #given: LoadBalancerOptions = {};
   #options: ResolvedOptions;
   readonly #stage: PoolStage;
+  #stages: ReadonlyMap<string, PoolStage> = new Map();
+  readonly #hits = noHits();
+  readonly #routing = new Routing(now, this.#hits);
   readonly #listener: Listener;
   #trust: (exchange: Exchange) => void;
   readonly #ticker: NodeJS.Timeout;
   readonly #certificateTicker: NodeJS.Timeout | undefined;
-  readonly #supervisors: Supervisor[] = [];
+  readonly #apps: Apps = new Apps(this.events);
   readonly #stations: Station[] = [];
   readonly #ownRoutes: OwnRoutes;
   readonly #addresses: BoundAddress[] = [];
   readonly #startedAt = new Date();
+  readonly #surroundings: PoolSurroundings = {
+    sources: { now, random: Math.random },
+    hits: this.#hits,
+    onChange: (endpoint, from, to, reason) => this.#changed(endpoint, from, to, reason),
+    onProblem: (message, error) => this.#problem(message, error),
+    onFailed: (exchange, reply, error) => this.#ownRoutes.onFailed(exchange, reply, error),
+  };
   #requests = 0;
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
-  readonly #hits = noHits();
   #closing: Promise<void> | null = null;
 
   constructor(options: LoadBalancerOptions = {}) {
     super();
-    const resolved = parseOptions(options);
-    this.#given = { ...options };
+    const resolved = this.#apply(options);
     this.#options = resolved;
     this.#trust = createTrust(resolved.trustedProxies);
-    const heads = headLimits(resolved);
-    this.#stage = new PoolStage(resolved, {
-      sources: { now, random: Math.random },
-      heads,
-      hits: this.#hits,
-      onChange: (endpoint, from, to, reason) => this.#changed(endpoint, from, to, reason),
-      onProblem: (message, error) => this.#problem(message, error),
-      onFailed: (exchange, reply, error) => this.#ownRoutes.onFailed(exchange, reply, error),
-    });
+    this.#stage = this.#stages.get('default')!;
     this.endpoints = this.#stage.endpoints;
     // Routes are the same whatever environment they name.
     this.#ownRoutes = new OwnRoutes(this as unknown as Hono, (exchange, reply) => this.#forward(exchange, reply));
     this.#listener = new Listener({
-      ...heads,
+      ...headLimits(resolved),
       ...resolved,
       https:
         resolved.https.certificates.length === 0
@@ -94,7 +99,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       hits: this.#hits,
       now,
       onExchange: (exchange) => this.#route(exchange),
-      onRefused: (exchange, error) => sendOwnAnswer(exchange, errorAnswer(exchange, error.code), exchange.method),
+      onRefused: (exchange, error) => sendOwnAnswer(exchange, failureAnswer(exchange, error), exchange.method),
       onExchangeEnd: (exchange) => {
         if (exchange.error !== null) this.#count(exchange.error.code);
       },
@@ -120,16 +125,31 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    * @throws MultiserverError MS_INVALID_OPTION, and nothing is changed.
    */
   reconfigure(changes: LoadBalancerOptions): this {
-    const given = mergeOptions(this.#given, changes);
-    const options = parseOptions(given);
-    const { https: _, ...front } = options;
-    const heads = headLimits(options);
-    this.#given = given;
-    this.#options = options;
+    const { https: _, ...options } = (this.#options = this.#apply(mergeOptions(this.#given, changes)));
     this.#trust = createTrust(options.trustedProxies);
-    this.#stage.configure(options, heads);
-    this.#listener.configure({ ...heads, ...front });
+    this.#listener.configure({ ...headLimits(options), ...options });
     return this;
+  }
+
+  /** Pools and routes as the options want them; what is not valid is found before anything is changed. */
+  #apply(given: LoadBalancerOptions): ResolvedOptions {
+    const options = parseOptions(given);
+    const heads = headLimits(options);
+    const pools = Object.entries<ResolvedPoolOptions>({ default: options, ...options.pools });
+    const stages = new Map(this.#stages);
+    for (const [name, pool] of pools) {
+      parseSources(pool.endpoints);
+      if (!stages.has(name)) stages.set(name, new PoolStage(name, pool, heads, this.#surroundings));
+    }
+    this.#routing.configure(options, stages);
+    this.#given = { ...given };
+    this.#stages = stages;
+    for (const [name, pool] of pools) {
+      const stage = stages.get(name)!;
+      if (this.pools.get(name) === undefined) this.pools.set(name, stage);
+      stage.configure(pool, heads);
+    }
+    return options;
   }
 
   /** Which endpoint gets a request; may be set while it runs. */
@@ -147,31 +167,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    * @throws MultiserverError MS_WORKER_START_FAILED, with the last lines of its standard error, when one does not get ready.
    */
   async spawn(app: string | readonly string[], options: SpawnOptions = {}): Promise<Endpoint[]> {
-    const { readyPath, cwd, ...resolved } = parseSpawnOptions(options);
-    const publicPort = this.#publicPort();
-    const { workers } = this.#stage;
-    const supervisor = new Supervisor(
-      {
-        ...(typeof app === 'string' ? { app } : { command: app }),
-        ...resolved,
-        ...(cwd === undefined ? {} : { cwd }),
-        ...(readyPath === undefined ? {} : { readyPath }),
-        ...(publicPort === undefined ? {} : { publicPort }),
-      },
-      {
-        onReady: (worker) => workers.onReady(worker),
-        onDown: (worker) => workers.onDown(worker),
-        onCrash: (worker, info) => this.events.emit('crash', worker, info),
-        onOutput: (worker, stream, line) => this.events.emit('output', worker, stream, line),
-      },
-    );
-    this.#supervisors.push(supervisor);
-    try {
-      return this.#endpointsOf(await supervisor.start());
-    } catch (error) {
-      this.#supervisors.splice(this.#supervisors.indexOf(supervisor), 1);
-      throw error;
-    }
+    const { pool, ...resolved } = parseSpawnOptions(options);
+    return this.#apps.spawn(app, resolved, this.#publicPort(), this.#stageOf(pool).workers);
   }
 
   /**
@@ -181,9 +178,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    */
   async reload(): Promise<Endpoint[]> {
     this.reloadCertificates();
-    const endpoints: Endpoint[] = [];
-    for (const supervisor of this.#supervisors) endpoints.push(...this.#endpointsOf(await supervisor.reload()));
-    return endpoints;
+    return this.#apps.reload();
   }
 
   /**
@@ -192,15 +187,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    * @throws MultiserverError MS_INVALID_OPTION, MS_NOT_RUNNING without a spawned app, MS_WORKER_START_FAILED: then all is as before.
    */
   async scale(count: number | string): Promise<Endpoint[]> {
-    const [supervisor, ...more] = this.#supervisors;
-    if (supervisor === undefined) throw new MultiserverError('MS_NOT_RUNNING', 'There is no spawned app to scale.');
-    if (more.length > 0)
-      throw new MultiserverError('MS_UNSUPPORTED', 'Several apps were spawned: it is not clear which to scale.');
-    return this.#endpointsOf(await supervisor.scale(parseCount(count, supervisor.workers.length)));
-  }
-
-  #endpointsOf(workers: readonly WorkerView[]): Endpoint[] {
-    return workers.map((worker) => this.#stage.workers.get(worker)).filter((endpoint) => endpoint !== undefined);
+    return this.#apps.scale(count);
   }
 
   /**
@@ -209,34 +196,27 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    * @throws MultiserverError MS_LISTEN_FAILED
    */
   async listen(...where: (number | string | ListenAddress)[]): Promise<BoundAddress[]> {
-    const addresses = where.length === 0 ? [this.#requested()] : where.map(parseListenAddress);
+    await Promise.all([...this.#stages.values()].map((stage) => stage.ready()));
+    const addresses = where.length === 0 ? [this.#apps.requested()] : where.map(parseListenAddress);
     const bound: BoundAddress[] = [];
     for (const address of addresses) bound.push(await this.#listener.listen(address));
     this.#addresses.push(...bound);
     const port = this.#publicPort();
-    if (port !== undefined) for (const supervisor of this.#supervisors) supervisor.setPublicPort(port);
+    if (port !== undefined) this.#apps.setPublicPort(port);
     this.events.emit('boot', bound);
     return bound;
+  }
+
+  #stageOf(pool: string): PoolStage {
+    const stage = this.#stages.get(pool);
+    if (stage !== undefined) return stage;
+    const known = [...this.#stages.keys()].join(', ');
+    throw new MultiserverError('MS_INVALID_OPTION', `There is no pool "${pool}"; there are: ${known}.`);
   }
 
   #publicPort(): number | undefined {
     for (const address of this.#addresses) if ('port' in address) return address.port;
     return undefined;
-  }
-
-  /** What the app asked to listen on. */
-  #requested(): ListenAddress {
-    for (const supervisor of this.#supervisors) {
-      for (const { requested } of supervisor.workers) {
-        if (requested === null) continue;
-        const { host, port } = requested;
-        return host === undefined ? { port } : { host, port };
-      }
-    }
-    throw new MultiserverError(
-      'MS_INVALID_OPTION',
-      'There is no address to listen on: the app asked for none. Give one: listen(3000), or -p 3000 on the command line.',
-    );
   }
 
   /** Reads certificates and ticket keys again; those whose files have changed are also noticed without it, within seconds. */
@@ -271,7 +251,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   close(options: { timeout?: Duration } = {}): Promise<void> {
     if (this.#closing !== null) {
       this.#listener.destroy();
-      for (const supervisor of this.#supervisors) supervisor.kill();
+      this.#apps.kill();
       return this.#closing;
     }
     const timeout = parseDuration(options.timeout ?? '30s');
@@ -284,17 +264,18 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   async #close(timeout: number): Promise<void> {
     const timer = setTimeout(() => this.#listener.destroy(), timeout);
     const closed = this.#listener.close();
-    this.#stage.drain(timeout);
+    for (const stage of this.#stages.values()) stage.drain(timeout);
     await closed;
     clearTimeout(timer);
-    await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop(timeout)));
-    this.#stage.close();
+    await this.#apps.stop(timeout);
+    for (const stage of this.#stages.values()) stage.close();
     clearInterval(this.#ticker);
     clearInterval(this.#certificateTicker);
   }
 
   /** How it stands: plain data, as `multiserver status --json` prints it. */
   status(): BalancerStatus {
+    const pools = poolStatuses(this.#stages.values());
     return {
       version: VERSION,
       pid: process.pid,
@@ -302,22 +283,20 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       addresses: this.#addresses,
       algorithm: this.#stage.pool.algorithm.name ?? 'own',
       requests: this.#requests,
-      inFlight: this.#stage.pool.inFlight,
-      queued: this.#stage.queued,
+      inFlight: pools.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      queued: pools.reduce((sum, { queued }) => sum + queued, 0),
       connections: this.#listener.connections.size,
       errors: { ...this.#errors },
       limits: { ...this.#hits },
-      endpoints: endpointStatuses(
-        this.#stage,
-        this.#supervisors.flatMap(({ workers }) => workers),
-      ),
+      pools,
+      endpoints: endpointStatuses(this.#stages.values(), this.#apps.workers),
     };
   }
 
   #tick(): void {
     const time = now();
     this.#listener.tick(time);
-    this.#stage.tick(time);
+    for (const stage of this.#stages.values()) stage.tick(time);
   }
 
   // ---- the way of a request
@@ -336,7 +315,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
 
   #forward(exchange: Exchange, reply: Reply): void {
     const last = lastHopAnswer(exchange);
-    if (last === undefined) this.#stage.forward(exchange, reply);
+    if (last === undefined) this.#routing.forward(exchange, reply);
     else sendOwnAnswer(reply, last, exchange.method);
   }
 
@@ -358,6 +337,6 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   }
 }
 
-function headLimits({ maxHeadSize, maxFields, maxTargetSize }: ResolvedOptions): HeadLimits {
+function headLimits({ maxHeadSize, maxFields, maxTargetSize }: Omit<ResolvedOptions, 'https'>): HeadLimits {
   return { maxHeadSize, maxFields, maxTargetSize, relaxedTargets: false };
 }

@@ -1,10 +1,14 @@
 import type { SecureContext } from 'node:tls';
-import type { AlgorithmLike } from './contracts/algorithm.js';
+import type { AlgorithmLike, KeyBy } from './contracts/algorithm.js';
+import type { DiscoveredEndpoint, Discovery } from './contracts/discovery.js';
 import type { Duration } from './util/duration.js';
+import type { Rate } from './util/rate.js';
 import type { Size } from './util/size.js';
 
 /** What belongs to one pool of endpoints; what is given to the balancer is the default for each of its pools. */
 export interface PoolOptions {
+  /** Servers that already run, and where to find more. */
+  endpoints?: readonly EndpointSource[] | undefined;
   /** Which endpoint gets a request: a constant such as `LEAST_LATENCY`, a `pick` function, or an object with one. */
   algorithm?: AlgorithmLike | undefined;
   /** Exchanges in progress at once; the next one waits in the queue. */
@@ -48,6 +52,12 @@ export interface LoadBalancerOptions extends PoolOptions {
   /** Addresses, CIDR ranges, `'loopback'`, `'linklocal'` or `'uniquelocal'`. */
   trustedProxies?: readonly string[] | undefined;
   allowTrace?: boolean | undefined;
+  /** Pools beside the default one; each is a list of endpoints, or options, for which the balancer's own are the default. */
+  pools?: Readonly<Record<string, PoolOptions | readonly EndpointSource[]>> | undefined;
+  /** Which requests go to which pool, and on what terms. */
+  routes?: readonly RouteOptions[] | undefined;
+  /** How many requests a client may send; routes may say otherwise. */
+  rateLimit?: RateLimitOptions | undefined;
   /** With a certificate it listens for HTTPS wherever an address does not say otherwise. */
   https?: HttpsOptions | undefined;
 }
@@ -67,6 +77,33 @@ export interface HttpsOptions extends Partial<CertificateSource> {
   handshakeTimeout?: Duration | undefined;
   /** File of the keys that encrypt clients' session tickets. */
   ticketKeys?: string | undefined;
+}
+
+/** `http://host:port` or `unix:/path`; the same with its weight and priority; or what finds endpoints and watches them. */
+export type EndpointSource = string | DiscoveredEndpoint | Discovery;
+
+/** A rule: requests for this host and path go to this pool. */
+export interface RouteOptions {
+  /** `example.com`, or `*.example.com` for all names below it. Without it: any host. */
+  host?: string | undefined;
+  /** `/api/*`, the same as `/api`: this path and all below it. Without it: any path. */
+  path?: string | undefined;
+  pool?: string | undefined;
+  /** In place of the pool's. */
+  timeout?: Duration | undefined;
+  /** Size of a request body, if that is less than `maxBodySize`. */
+  maxBody?: Size | undefined;
+  /** In place of the balancer's. */
+  rateLimit?: RateLimitOptions | undefined;
+}
+
+export interface RateLimitOptions {
+  /** Requests a second, or `'100/s' '30/m' '1000/h'`. */
+  rate?: Rate | undefined;
+  /** Requests that may come at once. */
+  burst?: number | 'auto' | undefined;
+  /** What tells clients apart. */
+  key?: KeyBy | undefined;
 }
 
 export interface QueueOptions {
@@ -104,6 +141,8 @@ export interface HealthOptions {
 
 /** What `spawn` takes beside the app. */
 export interface SpawnOptions {
+  /** Name of the pool whose endpoints the workers are. */
+  pool?: string | undefined;
   count?: number | 'auto' | undefined;
   /** Arguments of the app. */
   args?: readonly string[] | undefined;
@@ -136,13 +175,36 @@ export interface ResolvedHttps {
   readonly ticketKeys: string | undefined;
 }
 
-export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, 'algorithm'>> {
+export interface ResolvedRateLimit {
+  /** Requests a second. */
+  readonly rate: number;
+  readonly burst: number;
+  readonly key: KeyBy;
+}
+
+export interface ResolvedRoute {
+  readonly host: string | undefined;
+  readonly path: string | undefined;
+  readonly pool: string;
+  /** Undefined: the pool's. */
+  readonly timeout: number | undefined;
+  readonly maxBody: number;
+  /** Undefined: the balancer's. */
+  readonly rateLimit: ResolvedRateLimit | undefined;
+}
+
+export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, 'algorithm' | 'endpoints'>> {
+  readonly endpoints: readonly EndpointSource[];
   /** Undefined: ROUND_ROBIN, which the stage of the pool knows. */
   readonly algorithm: AlgorithmLike | undefined;
 }
 
-type OwnOptions = Omit<LoadBalancerOptions, keyof PoolOptions | 'https'>;
+type OwnOptions = Omit<LoadBalancerOptions, keyof PoolOptions | 'https' | 'pools' | 'routes' | 'rateLimit'>;
 export interface ResolvedOptions extends ResolvedPoolOptions, Resolved<OwnOptions> {
+  /** Those beside the default one, whose options stand beside this. */
+  readonly pools: Readonly<Record<string, ResolvedPoolOptions>>;
+  readonly routes: readonly ResolvedRoute[];
+  readonly rateLimit: ResolvedRateLimit | undefined;
   readonly https: ResolvedHttps;
 }
 

@@ -10,10 +10,13 @@ import type {
   LoadBalancerOptions,
   ResolvedHttps,
   ResolvedOptions,
+  ResolvedPoolOptions,
   ResolvedSpawnOptions,
+  RouteOptions,
   SpawnOptions,
 } from './option-types.js';
-import { completePool, contradiction, POOL } from './options/pool.js';
+import { areEndpoints, completePool, parsePool, POOL } from './options/pool.js';
+import { parseRoutes, RATE_LIMIT, resolveRateLimit, ROUTE } from './options/routes.js';
 import { openFileLimit } from './util/open-files.js';
 import * as row from './util/option-rows.js';
 import type { RowMeta } from './util/option-rows.js';
@@ -92,6 +95,21 @@ const BALANCER = {
     '--trust <range,…>',
   ),
   allowTrace: row.boolean(false, 'Whether TRACE requests are passed on; else 405.'),
+  rateLimit: group(RATE_LIMIT),
+  pools: row.own<NonNullable<LoadBalancerOptions['pools']>>(
+    'an object of pools, each a list of endpoints or an object of options',
+    (value) => isObject(value) && Object.values(value).every((pool) => isObject(pool) || areEndpoints(pool)),
+    {},
+    '{}',
+    'Pools beside the default one, by name; what a pool does not say is as the options beside.',
+  ),
+  routes: row.own<readonly RouteOptions[]>(
+    'a list of rules { host, path, pool, timeout, maxBody, rateLimit }',
+    (value) => Array.isArray(value),
+    [],
+    '[]',
+    'Which requests go to which pool, and on what terms: the most particular host decides, then the longest path.',
+  ),
   https: group(HTTPS),
 } satisfies Record<keyof LoadBalancerOptions, z.ZodType>;
 
@@ -101,6 +119,7 @@ const GROUPS = new Set(Object.keys(BALANCER).filter((name) => !BALANCER[name as 
 const isText = (item: unknown): boolean => typeof item === 'string' && !item.includes('\0');
 
 const SPAWN = {
+  pool: row.text('the name of a pool', anyText, "'default'", 'The pool whose endpoints the workers are.', ''),
   count: row.automaticCount(
     1,
     1024,
@@ -158,16 +177,25 @@ const SPAWN = {
 /** Checks and completes the options of a balancer. Unknown, wrong or out of bounds: MS_INVALID_OPTION. Nothing is coerced. */
 export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
   const data = parseShape(BALANCER, input, invalid);
-  const wrong = contradiction(data, input);
-  if (wrong !== undefined) throw invalid(wrong);
   return freezeOptions(
     {
       ...data,
-      ...completePool(data),
+      ...completePool(data, input, invalid),
+      pools: parsePools(data.pools, input),
+      routes: parseRoutes(data.routes, invalid),
+      rateLimit: resolveRateLimit(data.rateLimit),
       https: resolveHttps(data.https),
       maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
     },
-    'algorithm',
+    ['algorithm', 'endpoints'],
+  );
+}
+
+function parsePools(pools: object, balancer: LoadBalancerOptions): Record<string, ResolvedPoolOptions> {
+  if (Object.hasOwn(pools, 'default'))
+    throw invalid('Option "pools.default" is the balancer\'s own pool: its options stand beside "pools".');
+  return Object.fromEntries(
+    Object.entries(pools).map(([name, options]) => [name, parsePool(name, options, balancer, invalid)]),
   );
 }
 
@@ -180,7 +208,19 @@ export function mergeOptions(options: LoadBalancerOptions, changes: LoadBalancer
         'Option "https" cannot be changed while it runs; certificates are read again when their files change.',
       );
     const before = merged[name];
-    merged[name] = GROUPS.has(name) && isObject(before) && isObject(change) ? { ...before, ...change } : change;
+    if (name === 'pools' && isObject(before) && isObject(change)) merged[name] = mergePools(before, change);
+    else merged[name] = GROUPS.has(name) && isObject(before) && isObject(change) ? { ...before, ...change } : change;
+  }
+  return merged;
+}
+
+/** A list of endpoints is short for options with just these. */
+function mergePools(pools: object, changes: object): object {
+  const merged: Record<string, unknown> = { ...pools };
+  for (const [name, change] of Object.entries(changes)) {
+    const before = merged[name];
+    const options = areEndpoints(before) ? { endpoints: before } : ((before ?? {}) as LoadBalancerOptions);
+    merged[name] = mergeOptions(options, areEndpoints(change) ? { endpoints: change } : change);
   }
   return merged;
 }
@@ -218,20 +258,22 @@ export function parseSpawnOptions(input: SpawnOptions = {}): ResolvedSpawnOption
   return freezeOptions(
     {
       ...data,
+      pool: data.pool ?? 'default',
       count: data.count ?? availableParallelism(),
       cwd: data.cwd,
       env: { ...(envFile === undefined ? {} : readEnvFile(envFile)), ...data.env },
       readyPath: data.readyPath,
     },
-    '',
+    [],
   );
 }
 
 export type { OptionRow };
 
-/** Every option of the constructor (`balancer`) and of `spawn`, in the order of the reference. */
-export const OPTION_ROWS: { readonly balancer: readonly OptionRow[]; readonly spawn: readonly OptionRow[] } = {
+/** Every option of the constructor (`balancer`), of a rule in `routes`, and of `spawn`, in the order of the reference. */
+export const OPTION_ROWS: Readonly<Record<'balancer' | 'route' | 'spawn', readonly OptionRow[]>> = {
   balancer: rowsOf(BALANCER),
+  route: rowsOf(ROUTE),
   spawn: rowsOf(SPAWN),
 };
 

@@ -27,6 +27,10 @@ export class Endpoint implements EndpointView {
   readonly id: string;
   readonly url: string;
   readonly address: Address;
+  /** Name of its pool; given by the pool. */
+  pool = '';
+  /** Those of a higher number get requests only when none of a lower one can take them. */
+  readonly priority: number;
   /** Own worker (private Unix socket; gets the client's address in a private field). */
   readonly worker: boolean;
   /** Slot of an own worker, -1 otherwise. */
@@ -67,12 +71,21 @@ export class Endpoint implements EndpointView {
   /** The way out's own: its connections to this endpoint. */
   connections: unknown = null;
 
-  constructor(init: { id: string; url: string; address: Address; weight?: number; slot?: number; pid?: number }) {
+  constructor(init: {
+    id: string;
+    url: string;
+    address: Address;
+    weight?: number;
+    priority?: number;
+    slot?: number;
+    pid?: number;
+  }) {
     this.id = init.id;
     this.url = init.url;
     this.address = init.address;
     this.fullWeight = init.weight ?? 1;
     this.weight = this.fullWeight;
+    this.priority = init.priority ?? 0;
     this.slot = init.slot ?? -1;
     this.pid = init.pid ?? 0;
     this.worker = this.slot >= 0;

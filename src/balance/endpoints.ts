@@ -1,18 +1,18 @@
+import type { Discovery } from '../contracts/discovery.js';
 import { MultiserverError } from '../errors.js';
-import { type Address, Endpoint, READY } from './endpoint.js';
+import { DiscoveredEndpoints } from './discovered.js';
+import { Endpoint, READY } from './endpoint.js';
+import { describe, type EndpointInit, weightOf } from './endpoint-url.js';
 import type { Pool } from './pool.js';
-
-export interface EndpointInit {
-  /** Relative share of the traffic, > 0. Default 1. */
-  weight?: number;
-}
 
 /** What users see of a pool's endpoints. Methods that take an endpoint also take its `id`. */
 export class Endpoints {
   readonly #pool: Pool;
+  readonly #discovered: DiscoveredEndpoints;
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, onProblem: (message: string, error?: unknown) => void) {
     this.#pool = pool;
+    this.#discovered = new DiscoveredEndpoints(this, onProblem);
   }
 
   /**
@@ -20,15 +20,25 @@ export class Endpoints {
    * @throws MultiserverError MS_INVALID_OPTION for any other URL, or one that is there already.
    */
   add(url: string, init: EndpointInit = {}): Endpoint {
-    const weight = weightOf(init.weight ?? 1);
-    const address = parseEndpointUrl(url);
-    const id = idOf(address);
-    // One that is on its way out is another, which ends by itself.
-    if (this.find(id)?.leaving === false)
-      throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${id} is there already.`);
-    const endpoint = new Endpoint({ id, url: id, address, weight });
+    const described = describe(url, init);
+    if (this.has(described.id))
+      throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${described.id} is there already.`);
+    const endpoint = new Endpoint(described);
     this.#pool.add(endpoint, READY);
     return endpoint;
+  }
+
+  /**
+   * Keeps in step with what `discovery` finds: what it names is added, what it names no more is removed. Resolves when it has found its
+   * first set, or has failed to; it goes on looking in any case, and what was found last is kept meanwhile.
+   */
+  discover(discovery: Discovery): Promise<void> {
+    return this.#discovered.start(discovery);
+  }
+
+  /** Ends a discovery; what only it has found is removed. */
+  stopDiscovery(discovery: Discovery): void {
+    this.#discovered.stop(discovery);
   }
 
   /** Another share of the traffic from now on. */
@@ -37,8 +47,8 @@ export class Endpoints {
   }
 
   /** No new requests; out of the pool when those in progress have ended. */
-  remove(endpoint: Endpoint | string): void {
-    this.#pool.remove(this.#get(endpoint));
+  remove(endpoint: Endpoint | string, reason?: string): void {
+    this.#pool.remove(this.#get(endpoint), reason);
   }
 
   /** No new requests; {@link resume} brings it back. */
@@ -55,9 +65,19 @@ export class Endpoints {
     this.#pool.resume(this.#get(endpoint));
   }
 
+  /** One that is on its way out does not count: it ends by itself. */
+  has(id: string): boolean {
+    return this.find(id)?.leaving === false;
+  }
+
   find(id: string): Endpoint | undefined {
     const found = this.#pool.endpoints.filter((endpoint) => endpoint.id === id);
     return found.find(({ leaving }) => !leaving) ?? found[0];
+  }
+
+  /** Ends all discoveries; the endpoints stay. */
+  close(): void {
+    this.#discovered.close();
   }
 
   list(): readonly Endpoint[] {
@@ -75,32 +95,4 @@ export class Endpoints {
     const known = this.#pool.endpoints.map((e) => e.id).join(', ') || 'none';
     throw new MultiserverError('MS_INVALID_OPTION', `There is no endpoint "${endpoint}"; there are: ${known}.`);
   }
-}
-
-function weightOf(weight: number): number {
-  if (Number.isFinite(weight) && weight > 0) return weight;
-  throw new MultiserverError(
-    'MS_INVALID_OPTION',
-    `The weight of an endpoint must be a number above 0; it is ${String(weight)}.`,
-  );
-}
-
-function idOf(address: Address): string {
-  if (address.path !== '') return `unix:${address.path}`;
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `http://${host}:${address.port}`;
-}
-
-export function parseEndpointUrl(url: string): Address {
-  if (url.startsWith('unix:') && url.length > 5) return { host: '', port: 0, path: url.slice(5), secure: false };
-  const parsed = URL.canParse(url) ? new URL(url) : null;
-  const plain =
-    parsed !== null && parsed.username === '' && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '';
-  if (parsed === null || !plain || parsed.protocol !== 'http:') {
-    throw new MultiserverError(
-      'MS_INVALID_OPTION',
-      `"${url}" is no endpoint: give "http://host:port" (no path) or "unix:/path".`,
-    );
-  }
-  return { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 80), path: '', secure: false };
 }

@@ -39,8 +39,6 @@ export {
   stickySession,
   type StickySessionOptions,
 } from './algorithms/sticky-session.js';
-/** What of a request decides where it goes. */
-export { type KeyBy } from './algorithms/key.js';
 /** What the option `algorithm` may be, as an algorithm that never throws. */
 export { resolveAlgorithm } from './algorithms/resolve.js';
 

@@ -15,6 +15,7 @@ import { countOutcome, DEFAULT_HEALTH, mayEject, type PassiveHealthOptions, star
 import { ramp, RAMP_STEPS, startsSlowly } from './health/slow-start.js';
 
 export interface PoolOptions {
+  readonly name?: string;
   readonly algorithm?: AlgorithmLike;
   readonly health?: PassiveHealthOptions;
   /** Milliseconds in which the weight of an endpoint that joins a working pool grows from 10 % to 100 %; 0: at once. */
@@ -38,6 +39,7 @@ export interface PoolOptions {
  *                 draining ─► gone          remove(): gone once the last request has ended
  */
 export class Pool {
+  readonly name: string;
   readonly #endpoints: Endpoint[] = [];
   /** Requests in flight at all endpoints. */
   inFlight = 0;
@@ -53,6 +55,8 @@ export class Pool {
   readonly #onProblem: NonNullable<PoolOptions['onProblem']>;
   /** Those that may be chosen now; frozen, since users' own algorithms get it. */
   #candidates: readonly Endpoint[] = [];
+  /** Ready as well, but for when no candidate can take a request. */
+  #reserve: readonly Endpoint[] = [];
   /** Built anew where some candidates are left out. */
   readonly #some: Endpoint[] = [];
   #changed = true;
@@ -63,6 +67,7 @@ export class Pool {
   readonly #held = new Set<string>();
 
   constructor(options: PoolOptions, sources: Sources) {
+    this.name = options.name ?? '';
     this.#sources = sources;
     this.#health = options.health ?? DEFAULT_HEALTH;
     this.#slowStart = options.slowStart ?? 0;
@@ -111,7 +116,10 @@ export class Pool {
     if (this.#nextCheck !== Infinity) this.advance();
     if (this.#changed) this.#refresh();
     let candidates = this.#candidates;
-    if (tried !== null || this.#maxConcurrent !== Infinity) candidates = this.#without(candidates, tried);
+    if (tried !== null || this.#maxConcurrent !== Infinity) {
+      candidates = this.#without(candidates, tried);
+      if (candidates.length === 0 && this.#reserve.length > 0) candidates = this.#without(this.#reserve, tried);
+    }
     if (candidates.length === 0) return undefined;
     return this.#algorithm.pick(candidates, request) as Endpoint | undefined;
   }
@@ -121,10 +129,9 @@ export class Pool {
     if (this.#maxConcurrent === Infinity) return true;
     if (this.#nextCheck !== Infinity) this.advance();
     if (this.#changed) this.#refresh();
-    const candidates = this.#candidates;
-    for (let i = 0; i < candidates.length; i++) if (!isFull(candidates[i]!)) return true;
     // Nobody to wait for: better an answer at once than a full queue.
-    return candidates.length === 0;
+    if (this.#candidates.length === 0) return true;
+    return !this.#candidates.every(isFull) || !this.#reserve.every(isFull);
   }
 
   /** The value of a `Set-Cookie` field for the endpoint's answer, if the algorithm wants one. */
@@ -175,6 +182,7 @@ export class Pool {
   /** Takes it in; `state` READY when it can take requests at once. */
   add(endpoint: Endpoint, state: number = STARTING): void {
     endpoint.index = this.#freeIndex();
+    endpoint.pool = this.name;
     endpoint.stateCode = STARTING;
     endpoint.up = false;
     endpoint.limit = this.#maxConcurrent;
@@ -293,9 +301,14 @@ export class Pool {
 
   #refresh(): void {
     this.#changed = false;
-    let candidates = this.#endpoints.filter((endpoint) => endpoint.stateCode === READY);
-    if (candidates.length === 0) candidates = this.#endpoints.filter((endpoint) => endpoint.stateCode === EJECTED);
+    const ready = this.#endpoints.filter((endpoint) => endpoint.stateCode === READY);
+    const first = ready.reduce((least, { priority }) => Math.min(least, priority), Infinity);
+    const candidates =
+      ready.length > 0
+        ? ready.filter(({ priority }) => priority === first)
+        : this.#endpoints.filter((endpoint) => endpoint.stateCode === EJECTED);
     this.#candidates = Object.freeze(candidates);
+    this.#reserve = Object.freeze(ready.filter(({ priority }) => priority !== first));
     if (!this.#membersChanged) return;
     this.#membersChanged = false;
     this.#algorithm.onEndpoints?.(Object.freeze(this.#endpoints.slice()));

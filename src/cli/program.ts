@@ -49,7 +49,7 @@ export function createProgram(
     .usage('[app] [flags] [-- arguments of the app]\n       multiserver start [flags] -- <any command>');
   add('proxy', 'balance over servers that already run', (given, urls: string[]) => proxy(urls, given)).argument(
     '<url...>',
-    'http://host:port of each server',
+    'http://host:port of each server, or where to find them: dns://name:port, dns+srv://name, file:path',
   );
   add('status', 'show what runs', status);
   add('stop', 'end a running instance gracefully', stop);

@@ -26,6 +26,15 @@ export interface RequestView {
   header(name: string): string | undefined;
 }
 
+/** What of a request tells it from others, for stickiness and limits; a function may return undefined for "nothing". */
+export type KeyBy =
+  | 'ip'
+  | 'path'
+  | 'sid'
+  | `header:${string}`
+  | `cookie:${string}`
+  | ((request: RequestView) => string | undefined);
+
 /** How one attempt at an endpoint ended. */
 export interface Outcome {
   /** Status of the endpoint's answer; 0 when there was none. */

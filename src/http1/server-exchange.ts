@@ -74,6 +74,10 @@ export class ServerExchange extends Exchange {
     this.sendInterim(100, NO_FIELDS);
   }
 
+  limitBody(size: number): void {
+    this.maxBody = Math.min(this.maxBody, size);
+  }
+
   sendInterim(status: number, head: Head): void {
     // RFC 9110 §15.2: never to an HTTP/1.0 client.
     if (this.minor === 0 || this.#phase !== NOTHING) return;

@@ -13,6 +13,7 @@ export interface BalancerStatus {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly addresses: readonly BoundAddress[];
+  /** Of the default pool. */
   readonly algorithm: string;
   /** Requests since the start. */
   readonly requests: number;
@@ -24,12 +25,23 @@ export interface BalancerStatus {
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
   /** How often each limit was reached, by the name of its option. */
   readonly limits: Readonly<LimitHits>;
+  readonly pools: readonly PoolStatus[];
   readonly endpoints: readonly EndpointStatus[];
+}
+
+export interface PoolStatus {
+  readonly name: string;
+  readonly algorithm: string;
+  readonly inFlight: number;
+  /** WebSockets and event streams among them. */
+  readonly longLived: number;
+  readonly queued: number;
 }
 
 export interface EndpointStatus {
   readonly id: string;
   readonly url: string;
+  readonly pool: string;
   readonly state: EndpointState;
   readonly weight: number;
   readonly inFlight: number;
@@ -41,13 +53,21 @@ export interface EndpointStatus {
   readonly restarts: number | null;
 }
 
-export function endpointStatuses(stage: PoolStage, workers: readonly WorkerView[]): EndpointStatus[] {
+export function poolStatuses(stages: Iterable<PoolStage>): PoolStatus[] {
+  return Array.from(stages, ({ pool, queued }) => {
+    const { name, algorithm, inFlight, longLived } = pool;
+    return { name, algorithm: algorithm.name ?? 'own', inFlight, longLived, queued };
+  });
+}
+
+export function endpointStatuses(stages: Iterable<PoolStage>, workers: readonly WorkerView[]): EndpointStatus[] {
   const byPid = new Map(workers.map((worker) => [worker.pid, worker] as const));
-  return stage.pool.endpoints.map((endpoint) => {
-    const { id, url, state, weight, inFlight, requests, failures } = endpoint;
+  const endpoints = Array.from(stages, ({ pool }) => pool.endpoints).flat();
+  return endpoints.map((endpoint) => {
+    const { id, url, pool, state, weight, inFlight, requests, failures } = endpoint;
     const own = endpoint.worker ? { pid: endpoint.pid, slot: endpoint.slot } : { pid: null, slot: null };
     const restarts = endpoint.worker ? (byPid.get(endpoint.pid)?.restarts ?? 0) : null;
-    return { id, url, state, weight, inFlight, requests, failures, ...own, restarts };
+    return { id, url, pool, state, weight, inFlight, requests, failures, ...own, restarts };
   });
 }
 

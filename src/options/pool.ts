@@ -1,9 +1,17 @@
 import { z } from 'zod';
 import type { AlgorithmLike } from '../contracts/algorithm.js';
-import type { HealthOptions, PoolOptions, QueueOptions, ResolvedPoolOptions, RetryOptions } from '../option-types.js';
+import type { DiscoveredEndpoint, Discovery } from '../contracts/discovery.js';
+import type {
+  EndpointSource,
+  HealthOptions,
+  PoolOptions,
+  QueueOptions,
+  ResolvedPoolOptions,
+  RetryOptions,
+} from '../option-types.js';
 import * as row from '../util/option-rows.js';
 import type { RowMeta } from '../util/option-rows.js';
-import { group } from '../util/option-table.js';
+import { group, parseShape } from '../util/option-table.js';
 
 const DAY = '24h';
 
@@ -58,7 +66,25 @@ const algorithm = z
     flag: '-a, --algorithm <name>',
   } satisfies RowMeta);
 
+function isEndpointSource(item: unknown): boolean {
+  if (typeof item === 'string') return item !== '';
+  if (typeof item !== 'object' || item === null) return false;
+  const { start, stop, url } = item as Partial<Discovery & DiscoveredEndpoint>;
+  return typeof url === 'string' || (typeof start === 'function' && typeof stop === 'function');
+}
+
+export function areEndpoints(value: unknown): value is readonly EndpointSource[] {
+  return Array.isArray(value) && value.every(isEndpointSource);
+}
+
 export const POOL = {
+  endpoints: row.own<readonly EndpointSource[]>(
+    "a list of URLs ('http://host:port', 'unix:/path', 'dns://name:port', 'dns+srv://name', 'file:path'), { url, weight, priority }, or discoveries",
+    areEndpoints,
+    [],
+    '[]',
+    'Servers that already run, and where to find more.',
+  ),
   algorithm,
   maxConcurrentConnections: row.optionalCount(
     'Exchanges in progress at once; the next one waits in the queue.',
@@ -107,24 +133,18 @@ export const POOL = {
   health: group(HEALTH),
 } satisfies Record<keyof PoolOptions, z.ZodType>;
 
-/** What is wrong with options that are right one by one, or undefined; `given` is what the user wrote of them. */
-export function contradiction(
-  { retries, health }: Pick<PoolValues, 'retries' | 'health'>,
-  given: Pick<PoolOptions, 'retries' | 'health'>,
-): string | undefined {
-  return (
-    outOfOrder('retries', 'backoff', 'maxBackoff', retries, given.retries) ??
-    outOfOrder('health', 'ejectTime', 'maxEjectTime', health, given.health)
-  );
-}
-
 type PoolValues = z.output<z.ZodObject<typeof POOL>>;
+type Fail = (message: string) => Error;
 
-/** Completes what the rows have checked. */
-export function completePool(data: PoolValues): ResolvedPoolOptions {
-  const limit = data.maxConcurrentConnections;
-  const size = data.queue.size ?? Math.min(10 * (limit === Infinity ? 100 : limit), 1_000_000);
-  return { ...data, algorithm: data.algorithm, queue: { size, timeout: data.queue.timeout } };
+/** Completes what the rows have checked; `given` is what the user wrote of it. */
+export function completePool(data: PoolValues, given: PoolOptions, fail: Fail, prefix = ''): ResolvedPoolOptions {
+  const { retries, health, queue, maxConcurrentConnections: limit } = data;
+  const wrong =
+    outOfOrder(`${prefix}retries`, 'backoff', 'maxBackoff', retries, given.retries) ??
+    outOfOrder(`${prefix}health`, 'ejectTime', 'maxEjectTime', health, given.health);
+  if (wrong !== undefined) throw fail(wrong);
+  const size = queue.size ?? Math.min(10 * (limit === Infinity ? 100 : limit), 1_000_000);
+  return { ...data, algorithm: data.algorithm, queue: { size, timeout: queue.timeout } };
 }
 
 /** The one of the two that was given is named: nobody looks for the other where only its default stands in the way. */
@@ -138,6 +158,24 @@ function outOfOrder<N extends string>(
   if (values[least] <= values[most]) return undefined;
   const [named, rule, other] = given?.[most] === undefined ? [least, 'more', most] : [most, 'less', least];
   return `Option "${group}.${named}" must not be ${rule} than "${group}.${other}" (${values[other]}); it is ${values[named]}.`;
+}
+
+/** Rows have a description, groups of rows have none. */
+const GROUPS = Object.keys(POOL).filter((name) => !POOL[name as keyof typeof POOL].meta());
+
+/** The options of a pool beside the default one: what it does not say is as the balancer's own, its endpoints apart. */
+export function parsePool(name: string, given: unknown, balancer: PoolOptions, fail: Fail): ResolvedPoolOptions {
+  const prefix = `pools.${name}.`;
+  const own = areEndpoints(given) ? { endpoints: given } : (given as PoolOptions);
+  const merged: Record<string, unknown> = { ...own };
+  for (const option of Object.keys(POOL)) {
+    const inherited = (balancer as Record<string, unknown>)[option];
+    const value = merged[option];
+    if (option === 'endpoints' || inherited === undefined) continue;
+    if (value === undefined) merged[option] = inherited;
+    else if (GROUPS.includes(option)) merged[option] = { ...(inherited as object), ...(value as object) };
+  }
+  return completePool(parseShape(POOL, merged, fail, prefix), merged, fail, prefix);
 }
 
 function isAlgorithmLike(value: unknown): boolean {

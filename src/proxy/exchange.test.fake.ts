@@ -32,6 +32,7 @@ export class FakeExchange extends Exchange {
   flushes = 0;
   /** How many pieces the client takes before it wants a pause; see {@link drain}. */
   window = Infinity;
+  maxBody = Infinity;
   /** Calls of {@link receive}. */
   received = 0;
   #sink: RequestSink | null = null;
@@ -79,6 +80,10 @@ export class FakeExchange extends Exchange {
     if (!this.#paused) return;
     this.#paused = false;
     this.#deliver();
+  }
+
+  limitBody(size: number): void {
+    this.maxBody = size;
   }
 
   /** More of the body comes, and maybe its end. */

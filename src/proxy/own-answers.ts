@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { ERRORS, type ErrorCode } from '../errors.js';
+import { ERRORS, type ErrorCode, type MultiserverError } from '../errors.js';
 import { BODY_LENGTH, BODY_NONE, type Exchange, type Head, type Reply } from '../exchange.js';
 import { F_MAX_FORWARDS, headOf } from '../http1/fields.js';
 import { requestIdOf } from './request-id.js';
@@ -27,14 +27,18 @@ export type ErrorPage = (info: ErrorInfo) => { contentType: string; body: string
 
 /** Everything the balancer can pass on; sent with 405 (RFC 9110 §15.5.6 demands it) and with the answer to OPTIONS. */
 const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
-/** Seconds after which a client may come back. What fills or empties the balancer changes within moments. */
-const RETRY_AFTER = '1';
 
 /**
  * The answer to an error, short, in HTML for browsers and JSON for the rest, with the error's code and the request's id. It never says
  * more of the inside (addresses, paths) than the row of {@link ERRORS}, or than `detail`, which must be fit for strangers.
  */
-export function errorAnswer(exchange: Exchange | null, code: ErrorCode, detail?: string, page?: ErrorPage): OwnAnswer {
+export function errorAnswer(
+  exchange: Exchange | null,
+  code: ErrorCode,
+  detail?: string,
+  page?: ErrorPage,
+  retryAfter = 1,
+): OwnAnswer {
   const row = ERRORS[code];
   // An error without a status has nobody to answer; should one get here, it is our fault.
   const status = row.status || 500;
@@ -49,9 +53,14 @@ export function errorAnswer(exchange: Exchange | null, code: ErrorCode, detail?:
   const { contentType, body } = page?.(info) ?? (info.accepts === 'html' ? htmlPage(info) : jsonPage(info));
   const pairs = ['Content-Type', contentType, 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
   if (info.requestId !== '') pairs.push('X-Request-Id', info.requestId);
-  if (status === 503) pairs.push('Retry-After', RETRY_AFTER);
+  if (status === 503 || status === 429) pairs.push('Retry-After', `${retryAfter}`);
   if (status === 405) pairs.push('Allow', ALLOW);
   return { status, reason: info.reason, head: headOf(pairs), body: Buffer.from(body) };
+}
+
+/** The answer to an exchange that ended with `error`. */
+export function failureAnswer(exchange: Exchange, { code, retryAfter }: MultiserverError): OwnAnswer {
+  return errorAnswer(exchange, code, undefined, undefined, retryAfter);
 }
 
 /** Sends a complete answer. A HEAD request gets its length only (RFC 9110 §9.3.2). */

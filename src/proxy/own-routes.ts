@@ -5,7 +5,7 @@ import { MultiserverError } from '../errors.js';
 import type { Exchange, Reply } from '../exchange.js';
 import type { Bindings } from './bindings.js';
 import { type FallbackHandler, responseOf, wasNotTaken } from './fallback.js';
-import { errorAnswer, type OwnAnswer } from './own-answers.js';
+import { failureAnswer, type OwnAnswer } from './own-answers.js';
 import { otherReadings } from './path-readings.js';
 import { NO, RouteTable, UNCLEAR } from './route-table.js';
 import { Visit, VISIT, type VisitContext } from './visit.js';
@@ -33,8 +33,7 @@ export class OwnRoutes {
   constructor(
     app: Hono,
     balance: (exchange: Exchange, reply: Reply) => void,
-    answer: (exchange: Exchange, error: MultiserverError) => OwnAnswer = (exchange, error) =>
-      errorAnswer(exchange, error.code),
+    answer: (exchange: Exchange, error: MultiserverError) => OwnAnswer = failureAnswer,
   ) {
     this.#app = app;
     this.#answer = answer;

@@ -1,3 +1,11 @@
+/** Percent signs, backslashes, fragments, dot or empty segments in the path. */
+const UNCLEAR = /^[^?]*?(?:[%#\\]|\/[/.])/;
+
+/** Whether a server may read the path of this target in another way than as it is, see {@link otherReadings}. */
+export function isUnclear(target: string): boolean {
+  return UNCLEAR.test(target);
+}
+
 /**
  * Ways in which a server behind the balancer may read a path that is not plain: as it is, or decoded, with backslashes as slashes, without
  * empty and dot segments. Hono's reading is a third. A guard among the balancer's own routes must not be walked around by a path that it

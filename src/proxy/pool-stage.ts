@@ -3,13 +3,14 @@ import { RetryBudget } from '../balance/limits/retry-budget.js';
 import { Endpoints } from '../balance/endpoints.js';
 import { Pool, type PoolOptions } from '../balance/pool.js';
 import { ROUND_ROBIN } from '../balance/algorithms/round-robin.js';
-import type { Sources } from '../contracts/algorithm.js';
+import type { AlgorithmLike, Sources } from '../contracts/algorithm.js';
 import type { MultiserverError } from '../errors.js';
 import type { Exchange, Reply } from '../exchange.js';
 import type { HeadLimits } from '../http1/head-parser.js';
 import type { ResolvedPoolOptions } from '../option-types.js';
 import { Upstream } from '../upstream/connections.js';
 import type { LimitHits } from '../util/limits.js';
+import { EndpointSources, parseSources } from './endpoint-sources.js';
 import { Forwarding } from './forwarding.js';
 import type { ForwardingContext } from './forwarding-context.js';
 import { LastingReplies } from './lasting-replies.js';
@@ -18,8 +19,6 @@ import { WorkerEndpoints } from './worker-endpoints.js';
 /** What a pool needs to know of the balancer around it. */
 export interface PoolSurroundings extends Required<Pick<PoolOptions, 'onChange' | 'onProblem'>> {
   readonly sources: Sources;
-  /** How much of an endpoint's answer is taken for its head. */
-  readonly heads: HeadLimits;
   readonly hits: LimitHits;
   readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
 }
@@ -28,6 +27,7 @@ export interface PoolSurroundings extends Required<Pick<PoolOptions, 'onChange' 
 export class PoolStage {
   readonly pool: Pool;
   readonly endpoints: Endpoints;
+  readonly #sources: EndpointSources;
   /** Own workers among them. */
   readonly workers: WorkerEndpoints;
   readonly #admission: Admission;
@@ -37,12 +37,14 @@ export class PoolStage {
   #options: ResolvedPoolOptions;
   #context: ForwardingContext;
 
-  constructor(options: ResolvedPoolOptions, surroundings: PoolSurroundings) {
-    const { sources, heads, hits, onChange, onProblem, onFailed } = surroundings;
+  /** `heads`: how much of an endpoint's answer is taken for its head. Endpoints come by {@link configure}. */
+  constructor(name: string, options: ResolvedPoolOptions, heads: HeadLimits, surroundings: PoolSurroundings) {
+    const { sources, hits, onChange, onProblem, onFailed } = surroundings;
     const { now, random } = sources;
     this.#options = options;
     this.pool = new Pool(
       {
+        name,
         ...poolSettings(options),
         algorithm: options.algorithm ?? ROUND_ROBIN,
         onChange: (endpoint, from, to, reason) => {
@@ -57,7 +59,8 @@ export class PoolStage {
       sources,
     );
     const { pool } = this;
-    this.endpoints = new Endpoints(pool);
+    this.endpoints = new Endpoints(pool, onProblem);
+    this.#sources = new EndpointSources(this.endpoints);
     this.workers = new WorkerEndpoints(pool);
     const upstream = new Upstream({ ...heads, ...upstreamSettings(options), hits, now });
     this.#upstream = upstream;
@@ -81,6 +84,15 @@ export class PoolStage {
     return this.#admission.queued;
   }
 
+  get algorithm(): AlgorithmLike {
+    return this.#options.algorithm ?? ROUND_ROBIN;
+  }
+
+  /** Resolves when the endpoints of the options are there, or could not be found. */
+  async ready(): Promise<void> {
+    await this.#sources.ready;
+  }
+
   /** `timeout` in place of the pool's own. */
   forward(exchange: Exchange, reply: Reply, timeout = this.#options.timeout): void {
     new Forwarding(this.#context, exchange, reply, timeout).start();
@@ -95,6 +107,7 @@ export class PoolStage {
     this.#upstream.configure({ ...heads, ...upstreamSettings(options) });
     this.#budget.configure(options.retries);
     this.#admission.configure(admissionSettings(options));
+    this.#sources.configure(parseSources(options.endpoints));
   }
 
   /** Ends tunnels and event streams within `time` milliseconds, or the option's where that is less. */
@@ -111,6 +124,7 @@ export class PoolStage {
   }
 
   close(): void {
+    this.endpoints.close();
     this.#upstream.close();
   }
 }

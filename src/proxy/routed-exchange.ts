@@ -32,6 +32,7 @@ export interface Replacement {
 
 /** The exchange that is balanced after own middleware: the client's, with what the middleware replaced, answered to a {@link Reply}. */
 export class RoutedExchange extends Exchange {
+  readonly #client: Exchange;
   readonly #reply: Reply;
   readonly #source: BodySource;
   readonly #onWatch: (sink: RequestSink) => void;
@@ -44,6 +45,7 @@ export class RoutedExchange extends Exchange {
     replacement: Replacement | null,
   ) {
     super(client.client, replacement?.head ?? client.head, client.startedAt);
+    this.#client = client;
     this.#reply = reply;
     this.#source = replacement?.source ?? source;
     this.#onWatch = onWatch;
@@ -75,6 +77,10 @@ export class RoutedExchange extends Exchange {
 
   continue(): void {
     this.#source.continue();
+  }
+
+  limitBody(size: number): void {
+    this.#client.limitBody(size);
   }
 
   sendInterim(status: number, head: Head): void {

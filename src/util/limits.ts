@@ -13,6 +13,7 @@ export const LIMITS = [
   'maxBodySize',
   'writeTimeout',
   'maxLongLived',
+  'rateLimit.rate',
   'queue.size',
   'queue.timeout',
   'timeout',

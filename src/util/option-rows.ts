@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDuration, type Duration } from './duration.js';
+import { parseRate, type Rate } from './rate.js';
 import { parseSize, type Size } from './size.js';
 
 /** How the text of a flag or environment variable becomes a value. */
@@ -180,6 +181,57 @@ export function records<T>(allowed: string, test: (item: unknown) => item is T, 
     .transform((value) => value.map((item) => ({ ...item })))
     .prefault([])
     .meta({ kind: 'record', default: '[]', allowed, description, flag: '' } satisfies RowMeta);
+}
+
+/** What belongs to the user and is passed on as it is; only in code. */
+export function own<T>(
+  allowed: string,
+  test: (value: unknown) => boolean,
+  empty: T,
+  shown: string,
+  description: string,
+) {
+  return check<T>(test, allowed)
+    .prefault(empty as never)
+    .meta({ kind: 'record', default: shown, allowed, description, flag: '' } satisfies RowMeta);
+}
+
+/** A duration that is something else's unless it is given. */
+export function optionalDuration(min: Duration, max: Duration, fallback: string, description: string, flag?: Flag) {
+  const least = parseDuration(min)!;
+  const most = parseDuration(max)!;
+  const allowed = `a duration from ${min} to ${max}: milliseconds or '200ms', '5s', '10m', '1h'`;
+  return check<Duration>((value) => within(parseDuration(value), least, most), allowed)
+    .transform((value) => parseDuration(value)!)
+    .optional()
+    .meta({ kind: 'duration', default: fallback, allowed, description, flag } satisfies RowMeta);
+}
+
+/** Number in a second, minute or hour; none unless it is given. */
+export function rate(description: string, flag?: Flag) {
+  const allowed = "a rate above 0: '100/s', '30/m', '1000/h', or a number a second";
+  return check<Rate>((value) => parseRate(value) !== undefined, allowed)
+    .transform((value) => parseRate(value)!)
+    .optional()
+    .meta({ kind: 'number', default: 'none', allowed, description, flag } satisfies RowMeta);
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** What tells clients or requests apart. */
+export function key<T extends string | ((...args: never[]) => unknown)>(
+  fallback: T & string,
+  description: string,
+  flag?: Flag,
+) {
+  const allowed = "'ip', 'path', 'sid', 'header:NAME', 'cookie:NAME' or a function (request) => text";
+  return check<T>((value) => {
+    if (typeof value !== 'string') return typeof value === 'function';
+    const named = /^(?:header|cookie):(.*)$/.exec(value);
+    return named === null ? ['ip', 'path', 'sid'].includes(value) : TOKEN.test(named[1]!);
+  }, allowed)
+    .prefault(fallback as never)
+    .meta({ kind: 'text', default: `'${fallback}'`, allowed, description, flag } satisfies RowMeta);
 }
 
 /** A function, only in code; none by default. */

@@ -50,14 +50,16 @@ function flagOf(name: string, { kind, default: fallback }: RowMeta): string {
   return `--${kind === 'boolean' && fallback === 'true' ? 'no-' : ''}${kebab}${ARGUMENTS[kind]}`;
 }
 
-/** Checks and completes `input`; `fail` makes the error of the first thing that is wrong, named by its path. */
+/** Checks and completes `input`; `fail` makes the error of the first thing that is wrong, named by its path behind `prefix`. */
 export function parseShape<S extends OptionShape>(
   shape: S,
   input: unknown,
   fail: (message: string) => Error,
+  prefix = '',
 ): z.output<z.ZodObject<S, z.core.$strict>> {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw fail(`Options must be an object, not ${show(input)}.`);
+    const name = prefix === '' ? 'Options' : `Option "${prefix.slice(0, -1)}"`;
+    throw fail(`${name} must be an object, not ${show(input)}.`);
   }
   const result = z.strictObject(shape).safeParse(input);
   if (result.success) return result.data;
@@ -65,11 +67,11 @@ export function parseShape<S extends OptionShape>(
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const unknown = [...path, issue.keys[0]!].join('.');
-    throw fail(`Option "${unknown}" is unknown; ${suggest(unknown, rowsOf(shape), path)}`);
+    throw fail(`Option "${prefix}${unknown}" is unknown; ${suggest(unknown, rowsOf(shape), path)}`);
   }
   const value = path.reduce<unknown>((object, key) => (object as Record<string, unknown>)[key], input);
   const rule = issue.code === 'custom' ? issue.message : 'must be an object of options';
-  throw fail(`Option "${path.join('.')}" ${rule}; it is ${show(value)}.`);
+  throw fail(`Option "${prefix}${path.join('.')}" ${rule}; it is ${show(value)}.`);
 }
 
 function suggest(unknown: string, rows: readonly OptionRow[], path: readonly string[]): string {
@@ -88,9 +90,9 @@ const show = (value: unknown): string =>
   inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 });
 
 /** Freezes options with their groups and lists, but not what is under `except`: it belongs to the user. */
-export function freezeOptions<T extends object>(options: T, except: string): T {
+export function freezeOptions<T extends object>(options: T, except: readonly string[]): T {
   for (const [name, value] of Object.entries(options)) {
-    if (name !== except && typeof value === 'object' && value !== null) freezeOptions(value as object, except);
+    if (!except.includes(name) && typeof value === 'object' && value !== null) freezeOptions(value as object, except);
   }
   return Object.freeze(options);
 }

@@ -1,7 +1,7 @@
-import type { Algorithm, AlgorithmFactory, EndpointView, RequestView } from '../../contracts/algorithm.js';
+import type { Algorithm, AlgorithmFactory, EndpointView, RequestView, KeyBy } from '../../contracts/algorithm.js';
 import { MultiserverError } from '../../errors.js';
 import { hashOf } from '../../util/hash.js';
-import { type KeyBy, type KeyOf, keyOf } from './key.js';
+import { type KeyOf, keyOf } from './key.js';
 import { guarded } from './own.js';
 import { RoundRobin } from './round-robin.js';
 

@@ -1,14 +1,5 @@
-import type { RequestView } from '../../contracts/algorithm.js';
+import type { KeyBy, RequestView } from '../../contracts/algorithm.js';
 import { MultiserverError } from '../../errors.js';
-
-/** What of a request decides where it goes; a function may return undefined for "nothing". */
-export type KeyBy =
-  | 'ip'
-  | 'path'
-  | 'sid'
-  | `header:${string}`
-  | `cookie:${string}`
-  | ((request: RequestView) => string | undefined);
 
 export type KeyOf = (request: RequestView) => string | undefined;
 

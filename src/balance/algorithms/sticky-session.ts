@@ -7,8 +7,9 @@ import type {
   ReportProblem,
   RequestView,
   Sources,
+  KeyBy,
 } from '../../contracts/algorithm.js';
-import { type KeyBy, keyOf } from './key.js';
+import { keyOf } from './key.js';
 import { guarded } from './own.js';
 import { resolveAlgorithm } from './resolve.js';
 import { ROUND_ROBIN } from './round-robin.js';

@@ -12,15 +12,13 @@ export async function proxy(urls: readonly string[], given: Given): Promise<numb
     ...common,
     target: urls.length === 1 ? endpoints[0]! : 'endpoint',
     workers: 0,
-    prepare: async (balancer) => {
-      for (const url of endpoints) balancer.endpoints.add(url);
-    },
+    prepare: async (balancer) => balancer.reconfigure({ endpoints }),
   });
 }
 
-/** `10.0.0.7:8080` and `localhost:8080` are meant as `http://…`. */
+/** `10.0.0.7:8080` and `localhost:8080` are meant as `http://…`; what finds endpoints has a scheme of its own. */
 function asUrl(text: string): string {
-  const url = /^[a-z]+:\/\/|^unix:/i.test(text) ? text : `http://${text}`;
+  const url = /^[a-z+]+:\/\/|^(?:unix|file):/i.test(text) ? text : `http://${text}`;
   if (!URL.canParse(url)) throw usageError(`'${text}' is no URL of an endpoint, such as http://10.0.0.7:8080.`);
   return url;
 }

@@ -1,0 +1,97 @@
+import type { DiscoveredEndpoint, Discovery } from '../contracts/discovery.js';
+import { MultiserverError } from '../errors.js';
+import type { Endpoint } from './endpoint.js';
+import { describe } from './endpoint-url.js';
+import type { Endpoints } from './endpoints.js';
+
+type Found = ReadonlyMap<string, DiscoveredEndpoint>;
+
+/** One discovery and the last good set of it. */
+interface Source {
+  found: Found;
+  /** The last time it failed: told once, until it is found again. */
+  failing: boolean;
+}
+
+/**
+ * Keeps a pool's endpoints in step with what discoveries find. Each keeps its last good set; an endpoint is there as long as any of them
+ * names it. Endpoints that were added by hand are left alone.
+ */
+export class DiscoveredEndpoints {
+  readonly #endpoints: Endpoints;
+  readonly #onProblem: (message: string, error?: unknown) => void;
+  readonly #sources = new Map<Discovery, Source>();
+  readonly #own = new Map<string, Endpoint>();
+
+  constructor(endpoints: Endpoints, onProblem: (message: string, error?: unknown) => void) {
+    this.#endpoints = endpoints;
+    this.#onProblem = onProblem;
+  }
+
+  /** Resolves when it has found its first set, or has failed to. */
+  start(discovery: Discovery): Promise<void> {
+    const source: Source = { found: new Map(), failing: false };
+    this.#sources.set(discovery, source);
+    return new Promise((resolve) => {
+      discovery.start(
+        (set) => {
+          this.#onChange(discovery, source, set);
+          resolve();
+        },
+        (error) => {
+          this.#fail(discovery, source, error);
+          resolve();
+        },
+      );
+    });
+  }
+
+  /** Its endpoints leave, as if they had been removed. */
+  stop(discovery: Discovery): void {
+    if (!this.#sources.delete(discovery)) return;
+    discovery.stop();
+    this.#apply(`${discovery.name} is not asked any more`);
+  }
+
+  /** Stops them all; the endpoints stay. */
+  close(): void {
+    for (const discovery of this.#sources.keys()) discovery.stop();
+    this.#sources.clear();
+  }
+
+  #onChange(discovery: Discovery, source: Source, set: readonly DiscoveredEndpoint[]): void {
+    try {
+      if (set.length === 0) throw new MultiserverError('MS_INVALID_OPTION', 'it names no endpoint');
+      source.found = new Map(set.map((found) => [describe(found.url, found).id, found]));
+    } catch (error) {
+      this.#fail(discovery, source, error as Error);
+      return;
+    }
+    source.failing = false;
+    this.#apply(`${discovery.name} does not name it any more`);
+  }
+
+  #fail(discovery: Discovery, source: Source, error: Error): void {
+    if (source.failing) return;
+    source.failing = true;
+    const { size } = source.found;
+    const kept = size === 0 ? 'there are none yet' : `the last ${size} are kept`;
+    this.#onProblem(`Endpoints of ${discovery.name} could not be found (${error.message}); ${kept}.`, error);
+  }
+
+  #apply(reason: string): void {
+    const wanted = new Map([...this.#sources.values()].flatMap(({ found }) => [...found]));
+    for (const [id, endpoint] of this.#own) {
+      const found = wanted.get(id);
+      // What has gone or was removed by hand comes back while it is found.
+      if (endpoint.state === 'gone' || endpoint.leaving) this.#own.delete(id);
+      else if (found === undefined || (found.priority ?? 0) !== endpoint.priority) {
+        this.#own.delete(id);
+        this.#endpoints.remove(endpoint, reason);
+      } else if ((found.weight ?? 1) !== endpoint.fullWeight) this.#endpoints.setWeight(endpoint, found.weight ?? 1);
+    }
+    for (const [id, { weight, priority }] of wanted) {
+      if (!this.#endpoints.has(id)) this.#own.set(id, this.#endpoints.add(id, { weight, priority }));
+    }
+  }
+}

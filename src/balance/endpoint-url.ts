@@ -1,0 +1,51 @@
+import { MultiserverError } from '../errors.js';
+import type { Address, Endpoint } from './endpoint.js';
+
+export interface EndpointInit {
+  /** Relative share of the traffic, > 0. Default 1. */
+  weight?: number | undefined;
+  /** Those of a higher number get requests only when none of a lower one can take them. Default 0. */
+  priority?: number | undefined;
+}
+
+/** What an endpoint is made from; its id is the same for each way of writing its address. */
+export function describe(url: string, init: EndpointInit): ConstructorParameters<typeof Endpoint>[0] {
+  const address = parseEndpointUrl(url);
+  const id = idOf(address);
+  const { priority = 0 } = init;
+  if (!Number.isInteger(priority) || priority < 0) {
+    throw new MultiserverError(
+      'MS_INVALID_OPTION',
+      `The priority of an endpoint must be a whole number from 0; it is ${String(priority)}.`,
+    );
+  }
+  return { id, url: id, address, weight: weightOf(init.weight ?? 1), priority };
+}
+
+function idOf(address: Address): string {
+  if (address.path !== '') return `unix:${address.path}`;
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `http://${host}:${address.port}`;
+}
+
+function parseEndpointUrl(url: string): Address {
+  if (url.startsWith('unix:') && url.length > 5) return { host: '', port: 0, path: url.slice(5), secure: false };
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  const plain =
+    parsed !== null && parsed.username === '' && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '';
+  if (parsed === null || !plain || parsed.protocol !== 'http:') {
+    throw new MultiserverError(
+      'MS_INVALID_OPTION',
+      `"${url}" is no endpoint: give "http://host:port" (no path) or "unix:/path".`,
+    );
+  }
+  return { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 80), path: '', secure: false };
+}
+
+export function weightOf(weight: number): number {
+  if (Number.isFinite(weight) && weight > 0) return weight;
+  throw new MultiserverError(
+    'MS_INVALID_OPTION',
+    `The weight of an endpoint must be a number above 0; it is ${String(weight)}.`,
+  );
+}

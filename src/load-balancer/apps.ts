@@ -1,0 +1,104 @@
+import type { EventEmitter } from 'node:events';
+import type { Endpoint } from '../balance/index.js';
+import { MultiserverError } from '../errors.js';
+import type { ListenAddress } from '../listener/address.js';
+import type { ResolvedSpawnOptions } from '../option-types.js';
+import type { WorkerEndpoints } from '../proxy/worker-endpoints.js';
+import { parseCount } from '../supervisor/count.js';
+import { Supervisor, type WorkerView } from '../supervisor/supervisor.js';
+import type { BalancerEvents } from './events.js';
+
+interface App {
+  readonly supervisor: Supervisor;
+  /** The endpoints that its workers are. */
+  readonly endpoints: WorkerEndpoints;
+}
+
+/** The apps that a balancer has spawned. */
+export class Apps {
+  readonly #events: EventEmitter<BalancerEvents>;
+  readonly #apps: App[] = [];
+
+  constructor(events: EventEmitter<BalancerEvents>) {
+    this.#events = events;
+  }
+
+  get workers(): readonly WorkerView[] {
+    return this.#apps.flatMap(({ supervisor }) => supervisor.workers);
+  }
+
+  async spawn(
+    what: string | readonly string[],
+    { readyPath, cwd, ...options }: Omit<ResolvedSpawnOptions, 'pool'>,
+    publicPort: number | undefined,
+    endpoints: WorkerEndpoints,
+  ): Promise<Endpoint[]> {
+    const supervisor = new Supervisor(
+      {
+        ...(typeof what === 'string' ? { app: what } : { command: what }),
+        ...options,
+        ...(cwd === undefined ? {} : { cwd }),
+        ...(readyPath === undefined ? {} : { readyPath }),
+        ...(publicPort === undefined ? {} : { publicPort }),
+      },
+      {
+        onReady: (worker) => endpoints.onReady(worker),
+        onDown: (worker) => endpoints.onDown(worker),
+        onCrash: (worker, info) => this.#events.emit('crash', worker, info),
+        onOutput: (worker, stream, line) => this.#events.emit('output', worker, stream, line),
+      },
+    );
+    const app = { supervisor, endpoints };
+    this.#apps.push(app);
+    try {
+      return endpointsOf(app, await supervisor.start());
+    } catch (error) {
+      this.#apps.splice(this.#apps.indexOf(app), 1);
+      throw error;
+    }
+  }
+
+  async reload(): Promise<Endpoint[]> {
+    const endpoints: Endpoint[] = [];
+    for (const app of this.#apps) endpoints.push(...endpointsOf(app, await app.supervisor.reload()));
+    return endpoints;
+  }
+
+  async scale(count: number | string): Promise<Endpoint[]> {
+    const [app, ...more] = this.#apps;
+    if (app === undefined) throw new MultiserverError('MS_NOT_RUNNING', 'There is no spawned app to scale.');
+    if (more.length > 0)
+      throw new MultiserverError('MS_UNSUPPORTED', 'Several apps were spawned: it is not clear which to scale.');
+    const { supervisor } = app;
+    return endpointsOf(app, await supervisor.scale(parseCount(count, supervisor.workers.length)));
+  }
+
+  /** What the first app asked to listen on. */
+  requested(): ListenAddress {
+    for (const { requested } of this.workers) {
+      if (requested === null) continue;
+      const { host, port } = requested;
+      return host === undefined ? { port } : { host, port };
+    }
+    throw new MultiserverError(
+      'MS_INVALID_OPTION',
+      'There is no address to listen on: the app asked for none. Give one: listen(3000), or -p 3000 on the command line.',
+    );
+  }
+
+  setPublicPort(port: number): void {
+    for (const { supervisor } of this.#apps) supervisor.setPublicPort(port);
+  }
+
+  async stop(timeout: number): Promise<void> {
+    await Promise.all(this.#apps.map(({ supervisor }) => supervisor.stop(timeout)));
+  }
+
+  kill(): void {
+    for (const { supervisor } of this.#apps) supervisor.kill();
+  }
+}
+
+function endpointsOf({ endpoints }: App, workers: readonly WorkerView[]): Endpoint[] {
+  return workers.map((worker) => endpoints.get(worker)).filter((endpoint) => endpoint !== undefined);
+}

@@ -1,0 +1,95 @@
+import type { DiscoveredEndpoint, Discovery } from '../../contracts/discovery.js';
+import { MultiserverError } from '../../errors.js';
+import { type Duration, parseDuration } from '../../util/duration.js';
+import { PollingDiscovery } from './polling.js';
+import { type Family, NameResolver } from './resolver.js';
+
+export interface DnsOptions {
+  /** How often the name is resolved again; DNS servers on the way keep answers for as long as their TTL says. Default `'5s'`. */
+  refresh?: Duration;
+  /** Only addresses of IPv4 or IPv6. Default: those of IPv4 or, when there are none, of IPv6. */
+  family?: 4 | 6;
+  /** DNS servers, `'10.0.0.2'` or `'10.0.0.2:5353'`, in place of the system's resolver. */
+  servers?: readonly string[];
+}
+
+/** Every address of a name is an endpoint: `dnsDiscovery('api.internal', 8080)`. */
+export function dnsDiscovery(host: string, port: number, options: DnsOptions = {}): Discovery {
+  return new DnsDiscovery(host, port, options);
+}
+
+/**
+ * The services of a name (RFC 2782) are the endpoints, with their ports and weights: `srvDiscovery('_http._tcp.api.internal')`. Those of
+ * a higher priority number get traffic only when no other can take it.
+ */
+export function srvDiscovery(service: string, options: DnsOptions = {}): Discovery {
+  return new SrvDiscovery(service, options);
+}
+
+abstract class NameDiscovery extends PollingDiscovery {
+  protected readonly resolver: NameResolver;
+  protected readonly family: Family;
+
+  constructor(name: string, { refresh = '5s', servers, family }: DnsOptions) {
+    const interval = parseDuration(refresh);
+    if (interval === undefined || interval < 10) {
+      throw new MultiserverError(
+        'MS_INVALID_OPTION',
+        `${name}: "refresh" must be a duration from 10ms: milliseconds or '5s', '10m'; it is ${String(refresh)}.`,
+      );
+    }
+    super(name, interval);
+    this.resolver = new NameResolver(servers);
+    this.family = family;
+  }
+
+  override stop(): void {
+    super.stop();
+    this.resolver.cancel();
+  }
+}
+
+class DnsDiscovery extends NameDiscovery {
+  readonly #host: string;
+  readonly #port: number;
+
+  constructor(host: string, port: number, options: DnsOptions) {
+    super(`dns://${host}:${port}`, options);
+    this.#host = host;
+    this.#port = port;
+  }
+
+  protected async find(): Promise<DiscoveredEndpoint[]> {
+    const addresses = await this.resolver.addresses(this.#host, this.family);
+    return addresses.map((address) => ({ url: urlOf(address, this.#port) }));
+  }
+}
+
+/** Zero means "hardly ever" (RFC 2782); an endpoint's weight is above it. */
+const LEAST_WEIGHT = 0.01;
+
+class SrvDiscovery extends NameDiscovery {
+  readonly #service: string;
+
+  constructor(service: string, options: DnsOptions) {
+    super(`dns+srv://${service}`, options);
+    this.#service = service;
+  }
+
+  protected async find(): Promise<DiscoveredEndpoint[]> {
+    const services = await this.resolver.services(this.#service);
+    const found = await Promise.all(
+      services.map(async ({ name, port, priority, weight }) => {
+        // "." says that there is decidedly no such service.
+        const addresses = name === '' || name === '.' ? [] : await this.resolver.addresses(name, this.family);
+        const share = Math.max(weight, LEAST_WEIGHT) / addresses.length;
+        return addresses.map((address) => ({ url: urlOf(address, port), weight: share, priority }));
+      }),
+    );
+    return found.flat();
+  }
+}
+
+function urlOf(address: string, port: number): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
