@@ -1,7 +1,7 @@
 /** Balances requests over endpoints; an app of its own (Hono). */
 export { LoadBalancer } from './load-balancer.js';
 export type { BalancerEvents } from './load-balancer/events.js';
-export { type BalancerStatus, type EndpointStatus, VERSION } from './load-balancer/status.js';
+export { type BalancerStatus, type EndpointStatus, VERSION, type WorkerStatus } from './load-balancer/status.js';
 export {
   ALGORITHMS,
   CONSISTENT_HASH,

@@ -11,7 +11,13 @@ import { Listener } from './listener/listener.js';
 import { Apps } from './load-balancer/apps.js';
 import type { BalancerEvents } from './load-balancer/events.js';
 import { Pools } from './load-balancer/pools.js';
-import { type BalancerStatus, endpointStatuses, poolStatuses, VERSION } from './load-balancer/status.js';
+import {
+  type BalancerStatus,
+  endpointStatuses,
+  poolStatuses,
+  VERSION,
+  workerStatuses,
+} from './load-balancer/status.js';
 import {
   type LoadBalancerOptions,
   mergeOptions,
@@ -59,7 +65,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   #trust: (exchange: Exchange) => void;
   readonly #ticker: NodeJS.Timeout;
   readonly #certificateTicker: NodeJS.Timeout | undefined;
-  readonly #apps: Apps = new Apps(this.events);
+  readonly #apps: Apps = new Apps(this.events, (message, error) => this.#problem(message, error));
   readonly #stations: Station[] = [];
   readonly #ownRoutes: OwnRoutes;
   readonly #addresses: BoundAddress[] = [];
@@ -290,6 +296,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       limits: { ...this.#hits },
       pools,
       endpoints: endpointStatuses(this.#stages.values(), this.#apps.workers),
+      workers: workerStatuses(this.#apps.workers),
     };
   }
 

@@ -157,6 +157,18 @@ export interface SpawnOptions {
   stopTimeout?: Duration | undefined;
   /** A worker is ready when this path answers 2xx or 3xx; without it, when it listens. */
   readyPath?: string | undefined;
+  /** A worker whose event loop is blocked for longer is killed and started again; 0: never. */
+  hangTimeout?: Duration | undefined;
+  /** A worker that takes more memory is replaced, without losing a request. */
+  maxMemory?: Size | undefined;
+  autoscale?: AutoscaleOptions | undefined;
+}
+
+/** The number of workers follows how busy their event loops are. */
+export interface AutoscaleOptions {
+  min?: number | undefined;
+  /** 0: the number stays as it is. */
+  max?: number | undefined;
 }
 
 /** Durations are milliseconds, sizes are bytes, everything is there. */

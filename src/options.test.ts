@@ -190,6 +190,15 @@ describe('options', () => {
     assert.equal(refusalOf({ retries: { backoff: '1s', maxBackoff: '1s' } }), undefined);
   });
 
+  it('of autoscaling bound the number of workers, unless it is off', () => {
+    assert.equal(parseSpawnOptions({ count: 9, autoscale: { max: 4 } }).count, 4);
+    assert.equal(parseSpawnOptions({ count: 1, autoscale: { min: 2, max: 4 } }).count, 2);
+    assert.equal(parseSpawnOptions({ count: 1, autoscale: { min: 2 } }).count, 1);
+    assert.throws(() => parseSpawnOptions({ autoscale: { min: 3, max: 2 } }), {
+      message: 'Option "autoscale.min" must not be more than "autoscale.max" (2); it is 3.',
+    });
+  });
+
   it('take as algorithm a function, an object with pick, or a named constant', () => {
     for (const algorithm of [
       () => undefined,

@@ -5,6 +5,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { MultiserverError } from './errors.js';
 import type {
+  AutoscaleOptions,
   CertificateSource,
   HttpsOptions,
   LoadBalancerOptions,
@@ -118,6 +119,16 @@ const GROUPS = new Set(Object.keys(BALANCER).filter((name) => !BALANCER[name as 
 
 const isText = (item: unknown): boolean => typeof item === 'string' && !item.includes('\0');
 
+const AUTOSCALE = {
+  min: row.integer(1, 1, 1024, 'Least workers of autoscaling.'),
+  max: row.integer(
+    0,
+    0,
+    1024,
+    'Most workers of autoscaling: one more when all are busy (event loops over 80 % for 10 s), one less when all are idle (under 20 % for 60 s); 0: off.',
+  ),
+} satisfies Record<keyof AutoscaleOptions, z.ZodType>;
+
 const SPAWN = {
   pool: row.text('the name of a pool', anyText, "'default'", 'The pool whose endpoints the workers are.', ''),
   count: row.automaticCount(
@@ -172,6 +183,16 @@ const SPAWN = {
     'Path that a worker must answer with 2xx or 3xx to be ready.',
     '--ready-path <path>',
   ),
+  hangTimeout: row.duration(
+    0,
+    0,
+    DAY,
+    'A worker whose event loop is blocked for longer is killed and started again; 0: never.',
+  ),
+  maxMemory: row.optionalSize(
+    'Memory (resident) of a worker; one that takes more is replaced without losing a request.',
+  ),
+  autoscale: group(AUTOSCALE),
 } satisfies Record<keyof SpawnOptions, z.ZodType>;
 
 /** Checks and completes the options of a balancer. Unknown, wrong or out of bounds: MS_INVALID_OPTION. Nothing is coerced. */
@@ -255,11 +276,15 @@ function isCertificateSource(item: unknown): item is CertificateSource {
 /** Checks and completes the options of `spawn`, and reads `envFile`. */
 export function parseSpawnOptions(input: SpawnOptions = {}): ResolvedSpawnOptions {
   const { envFile, ...data } = parseShape(SPAWN, input, invalid);
+  const { min, max } = data.autoscale;
+  if (max !== 0 && min > max)
+    throw invalid(`Option "autoscale.min" must not be more than "autoscale.max" (${max}); it is ${min}.`);
+  const count = data.count ?? availableParallelism();
   return freezeOptions(
     {
       ...data,
       pool: data.pool ?? 'default',
-      count: data.count ?? availableParallelism(),
+      count: max === 0 ? count : Math.min(Math.max(count, min), max),
       cwd: data.cwd,
       env: { ...(envFile === undefined ? {} : readEnvFile(envFile)), ...data.env },
       readyPath: data.readyPath,

@@ -21,16 +21,24 @@ export function narrate(balancer: LoadBalancer, log: Log): void {
       error === undefined ? {} : { error: error instanceof Error ? String(error) : inspect(error) },
     ),
   );
-  events.on('crash', ({ slot, pid }, { code, signal, stderr }) => {
+  events.on('crash', ({ slot, pid }, { code, signal, reason, stderr }) => {
     const how = signal === null ? `exit code ${code}` : signal;
-    log.event('error', 'crash', `Worker ${slot} (pid ${pid}) crashed (${how}) and is started again`, {
+    const what = reason === null ? `crashed (${how}) and` : `was killed: ${reason}; it`;
+    log.event('error', 'crash', `Worker ${slot} (pid ${pid}) ${what} is started again`, {
       worker: slot,
       pid,
       code,
       signal,
+      reason,
       stderr,
     });
   });
+  events.on('replace', ({ slot, pid }, { reason }) =>
+    log.event('warn', 'replace', `Worker ${slot} (pid ${pid}) is replaced: ${reason}`, { worker: slot, pid, reason }),
+  );
+  events.on('scale', (count, { reason }) =>
+    log.event('info', 'scale', `The number of workers is now ${count}: ${reason}`, { workers: count, reason }),
+  );
   events.on('eject', (endpoint, { reason }) =>
     log.event('warn', 'eject', `${nameOf(endpoint)} gets no requests for a while: ${reason}`, {
       ...fieldsOf(endpoint),

@@ -6,6 +6,8 @@ export type WorkerMessage =
   | { type: 'closing' }
   /** The app called `process.send('ready')`. */
   | { type: 'ready' }
+  /** The event loop turns; how busy it was since the last time, from 0 to 1, and bytes of memory that the process takes. */
+  | { type: 'beat'; utilization: number; memory: number }
   /** The app did what is not supported; the sentence says what and what to do instead. */
   | { type: 'refused'; sentence: string }
   /** The app opened something that was left alone; told when the app does not get ready, for this may be why. */
@@ -41,6 +43,10 @@ export function readWorkerMessage(value: unknown): WorkerMessage | undefined {
       return { type: 'closing' };
     case 'ready':
       return { type: 'ready' };
+    case 'beat':
+      return typeof value['utilization'] === 'number' && typeof value['memory'] === 'number'
+        ? { type: 'beat', utilization: value['utilization'], memory: value['memory'] }
+        : undefined;
     case 'refused':
       return typeof value['sentence'] === 'string' ? { type: 'refused', sentence: value['sentence'] } : undefined;
     case 'left-alone':

@@ -17,10 +17,12 @@ interface App {
 /** The apps that a balancer has spawned. */
 export class Apps {
   readonly #events: EventEmitter<BalancerEvents>;
+  readonly #onProblem: (message: string, error: unknown) => void;
   readonly #apps: App[] = [];
 
-  constructor(events: EventEmitter<BalancerEvents>) {
+  constructor(events: EventEmitter<BalancerEvents>, onProblem: (message: string, error: unknown) => void) {
     this.#events = events;
+    this.#onProblem = onProblem;
   }
 
   get workers(): readonly WorkerView[] {
@@ -45,6 +47,9 @@ export class Apps {
         onReady: (worker) => endpoints.onReady(worker),
         onDown: (worker) => endpoints.onDown(worker),
         onCrash: (worker, info) => this.#events.emit('crash', worker, info),
+        onReplace: (worker, reason) => this.#events.emit('replace', worker, { reason }),
+        onScale: (number, reason) => this.#events.emit('scale', number, { reason }),
+        onProblem: this.#onProblem,
         onOutput: (worker, stream, line) => this.#events.emit('output', worker, stream, line),
       },
     );

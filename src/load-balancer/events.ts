@@ -14,8 +14,15 @@ export interface BalancerEvents {
   drain: [endpoint: Endpoint];
   /** Every change of an endpoint's state, those above included. */
   change: [endpoint: Endpoint, detail: { from: EndpointState; to: EndpointState; reason: string }];
-  /** A worker ended by itself; it is started again. */
-  crash: [worker: WorkerView, detail: { code: number | null; signal: string | null; stderr: string }];
+  /** A worker ended by itself, or was killed for the given reason; it is started again. */
+  crash: [
+    worker: WorkerView,
+    detail: { code: number | null; signal: string | null; reason: string | null; stderr: string },
+  ];
+  /** A new worker takes over from this one, which takes more memory than `maxMemory`. */
+  replace: [worker: WorkerView, detail: { reason: string }];
+  /** Autoscaling has changed the number of workers. */
+  scale: [count: number, detail: { reason: string }];
   /** A line that a worker wrote. */
   output: [worker: WorkerView, stream: 'stdout' | 'stderr', line: string];
   /** Something of the user's own, such as an algorithm, did what it must not; no request was lost by it. */

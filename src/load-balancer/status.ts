@@ -3,7 +3,7 @@ import type { EndpointState } from '../balance/index.js';
 import type { ErrorCode } from '../errors.js';
 import type { BoundAddress } from '../listener/address.js';
 import type { PoolStage } from '../proxy/pool-stage.js';
-import type { WorkerView } from '../supervisor/types.js';
+import type { WorkerState, WorkerView } from '../supervisor/types.js';
 import type { LimitHits } from '../util/limits.js';
 
 /** What `status()` and `multiserver status` tell. */
@@ -27,6 +27,20 @@ export interface BalancerStatus {
   readonly limits: Readonly<LimitHits>;
   readonly pools: readonly PoolStatus[];
   readonly endpoints: readonly EndpointStatus[];
+  /** One a slot, those too that take no requests. */
+  readonly workers: readonly WorkerStatus[];
+}
+
+export interface WorkerStatus {
+  readonly slot: number;
+  readonly pid: number;
+  readonly state: WorkerState;
+  /** How often the slot has been started again after a crash. */
+  readonly restarts: number;
+  /** Bytes; null: not known. */
+  readonly memory: number | null;
+  /** How busy its event loop was in the last second, from 0 to 1; null: not known. */
+  readonly utilization: number | null;
 }
 
 export interface PoolStatus {
@@ -69,6 +83,17 @@ export function endpointStatuses(stages: Iterable<PoolStage>, workers: readonly 
     const restarts = endpoint.worker ? (byPid.get(endpoint.pid)?.restarts ?? 0) : null;
     return { id, url, pool, state, weight, inFlight, requests, failures, ...own, restarts };
   });
+}
+
+export function workerStatuses(workers: readonly WorkerView[]): WorkerStatus[] {
+  return workers.map(({ slot, pid, state, restarts, memory, utilization }) => ({
+    slot,
+    pid,
+    state,
+    restarts,
+    memory,
+    utilization,
+  }));
 }
 
 export const VERSION: string = (

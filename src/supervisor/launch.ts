@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MultiserverError } from '../errors.js';
 import { checkFolder, findApp } from './app-file.js';
+import { beatInterval } from './guards.js';
 import { LINK_VARIABLE, type PreloadSettings } from './preload/settings.js';
 import type { SupervisorOptions, WorkerAddress } from './types.js';
 
@@ -54,7 +55,12 @@ function nodeLauncher(options: SupervisorOptions, app: string, cwd: string, sock
     async prepare(context) {
       const { file, nodeArgs } = findApp(app, cwd);
       const path = join(sockets, `${context.slot}-${(started += 1)}`);
-      const settings: PreloadSettings = { supervisor: process.pid, path, publicPort: context.publicPort ?? null };
+      const settings: PreloadSettings = {
+        supervisor: process.pid,
+        path,
+        publicPort: context.publicPort ?? null,
+        beatInterval: beatInterval(options),
+      };
       return {
         file: process.execPath,
         // flags rather than NODE_OPTIONS, which every process that the app starts would inherit
@@ -83,6 +89,19 @@ function freePort(): Promise<number> {
 }
 
 function commandLauncher(options: SupervisorOptions, command: readonly string[], cwd: string): Launcher {
+  const guard =
+    options.hangTimeout > 0
+      ? 'hangTimeout'
+      : options.maxMemory !== Infinity
+        ? 'maxMemory'
+        : options.autoscale.max > 0
+          ? 'autoscale'
+          : null;
+  if (guard !== null)
+    throw new MultiserverError(
+      'MS_UNSUPPORTED',
+      `Option "${guard}" needs a Node app, which is told apart from any other command by its file: start app.js, not start -- node app.js.`,
+    );
   const [file = '', ...args] = command;
   return {
     name: command.join(' '),

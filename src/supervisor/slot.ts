@@ -184,7 +184,7 @@ export class Slot {
   #onLaunchError(error: Error): void {
     if (this.#closed || this.current === null) return;
     this.#crashes += 1;
-    this.#crew.hooks.onCrash(this.current, { code: null, signal: null, stderr: error.message });
+    this.#crew.hooks.onCrash(this.current, { code: null, signal: null, reason: null, stderr: error.message });
     this.#respawnLater();
   }
 

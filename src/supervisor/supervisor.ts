@@ -1,8 +1,10 @@
 import { MultiserverError } from '../errors.js';
 import { GroupGuard } from './group-guard.js';
+import { Guards } from './guards.js';
 import { createLauncher } from './launch.js';
 import { type Crew, Slot } from './slot.js';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.js';
+import type { Worker } from './worker.js';
 import type { SupervisorHooks, SupervisorOptions, WorkerView } from './types.js';
 
 export type { CrashInfo, SupervisorHooks, SupervisorOptions, WorkerAddress, WorkerState, WorkerView } from './types.js';
@@ -21,6 +23,7 @@ export class Supervisor {
   readonly #random: () => number;
   #slots: Slot[] = [];
   #crew: Crew | null = null;
+  #guards: Guards | null = null;
   #folder = '';
   #stopping: Promise<void> | null = null;
   /** Starts, reloads and changes of the number of workers happen one after another. */
@@ -55,7 +58,13 @@ export class Supervisor {
           count,
           publicPort,
         };
-        return await this.#grow(count);
+        const workers = await this.#grow(count);
+        this.#guards = new Guards(this.#options, {
+          slots: () => this.#slots,
+          replace: (slot, reason) => this.#replace(slot, reason),
+          scale: (wanted) => this.#autoscale(wanted),
+        });
+        return workers;
       } catch (error) {
         this.#clear();
         throw error;
@@ -78,21 +87,49 @@ export class Supervisor {
 
   /** Changes the number of workers; resolves when the new ones are ready, or those too many have ended. */
   scale(count: number): Promise<readonly WorkerView[]> {
-    return this.#inTurn(async () => {
-      if (this.#crew === null) throw new MultiserverError('MS_NOT_RUNNING');
-      const before = this.#slots.length;
-      this.#crew.count = count;
-      if (count > before) {
-        await this.#grow(count - before).catch((error: unknown) => {
-          this.#crew!.count = before;
-          throw error;
-        });
-      }
-      const tooMany = this.#slots.slice(count);
-      await Promise.all(tooMany.map((slot) => slot.close(this.#options.stopTimeout)));
-      this.#slots = this.#slots.slice(0, count);
-      return this.workers;
+    return this.#inTurn(() => this.#scale(count));
+  }
+
+  async #scale(count: number): Promise<readonly WorkerView[]> {
+    if (this.#crew === null) throw new MultiserverError('MS_NOT_RUNNING');
+    const before = this.#slots.length;
+    this.#crew.count = count;
+    if (count > before) {
+      await this.#grow(count - before).catch((error: unknown) => {
+        this.#crew!.count = before;
+        throw error;
+      });
+    }
+    const tooMany = this.#slots.slice(count);
+    await Promise.all(tooMany.map((slot) => slot.close(this.#options.stopTimeout)));
+    this.#slots = this.#slots.slice(0, count);
+    return this.workers;
+  }
+
+  #replace(slot: Slot, reason: string): Promise<Worker | null> {
+    return this.#guarded(`Worker ${slot.index} could not be replaced`, async () => {
+      const old = slot.current;
+      if (!this.#slots.includes(slot) || old?.state !== 'ready') return null;
+      this.#hooks.onReplace(old, reason);
+      return slot.reload(0);
     });
+  }
+
+  #autoscale(count: number): Promise<unknown> {
+    const more = count > this.#slots.length;
+    return this.#guarded('Autoscaling failed', async () => {
+      await this.#scale(count);
+      this.#hooks.onScale(count, more ? 'all were busy' : 'all had little to do');
+    });
+  }
+
+  async #guarded<T>(what: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#inTurn(action);
+    } catch (error) {
+      if (this.#stopping === null) this.#hooks.onProblem(what, error);
+      throw error;
+    }
   }
 
   /** The port that clients reach: what `server.address()` answers in apps that asked for port 0. */
@@ -134,6 +171,7 @@ export class Supervisor {
   }
 
   #clear(): void {
+    this.#guards?.close();
     this.#crew?.guard.close();
     this.#crew = null;
     removeSocketFolder(this.#folder);

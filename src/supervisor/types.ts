@@ -1,4 +1,5 @@
 import type { Requested } from '../link/messages.js';
+import type { AutoscaleSettings } from './autoscaler.js';
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopped' | 'crashed' | 'backoff';
 
@@ -25,6 +26,11 @@ export interface SupervisorOptions {
   readySignal?: boolean;
   /** Milliseconds in which a worker must end by itself. */
   stopTimeout: number;
+  /** A worker whose event loop is blocked for longer is killed, ms; 0: never. */
+  hangTimeout: number;
+  /** A worker that takes more bytes of memory is replaced. */
+  maxMemory: number;
+  autoscale: AutoscaleSettings;
   /** The port that clients reach, where it is known: what `server.address()` answers in an app that asked for port 0. */
   publicPort?: number;
 }
@@ -40,11 +46,17 @@ export interface WorkerView {
   readonly requested: Requested | null;
   /** How often this slot has been started again after a crash. */
   readonly restarts: number;
+  /** Bytes of memory that the process takes; null: not known, as of foreign commands. */
+  readonly memory: number | null;
+  /** How busy its event loop was in the last second, from 0 to 1; null: not known. */
+  readonly utilization: number | null;
 }
 
 export interface CrashInfo {
   readonly code: number | null;
   readonly signal: string | null;
+  /** Why the supervisor killed it; null: it ended by itself. */
+  readonly reason: string | null;
   /** The last lines of its standard error. */
   readonly stderr: string;
 }
@@ -60,5 +72,11 @@ export interface SupervisorHooks {
   onDown(worker: WorkerView): void | Promise<void>;
   /** It ended by itself, with all it had written already told by `onOutput`. It is started again later. */
   onCrash(worker: WorkerView, info: CrashInfo): void;
+  /** A new worker takes over from one that is well, but takes too much. */
+  onReplace(worker: WorkerView, reason: string): void;
+  /** Autoscaling has changed the number of workers. */
+  onScale(count: number, reason: string): void;
+  /** Something that was to be done for the workers' good failed; all is as before. */
+  onProblem(message: string, error: unknown): void;
   onOutput(worker: WorkerView, stream: 'stdout' | 'stderr', line: string): void;
 }

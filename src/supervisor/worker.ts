@@ -38,6 +38,10 @@ export class Worker implements WorkerView {
   state: WorkerState = 'starting';
   requested: Requested | null = null;
   readyAt = 0;
+  /** When its event loop was last known to turn. */
+  lastBeat = 0;
+  memory: number | null = null;
+  utilization: number | null = null;
   /** Resolves when it is ready, rejects with MS_WORKER_START_FAILED when it ended or was given up before. */
   readonly started: Promise<void>;
   /** Resolves, never rejects, once the process has ended and its output is told. */
@@ -50,6 +54,7 @@ export class Worker implements WorkerView {
   readonly #giveUp = new AbortController();
   /** Why it is not running, when that is known better than by its exit code. */
   #reason: MultiserverError | null = null;
+  #hung: string | null = null;
   #leftAlone: string[] = [];
   #listening = false;
   #signalled: boolean;
@@ -110,6 +115,14 @@ export class Worker implements WorkerView {
     this.#signal('SIGKILL', true);
   }
 
+  /** Kills it as one that has crashed; no request is sent to it any more when that happens. */
+  endHanging(reason: string): void {
+    if (this.state !== 'ready') return;
+    this.#hung = reason;
+    this.#init.onDown(this);
+    this.#signal('SIGKILL', true);
+  }
+
   get alive(): boolean {
     return this.pid !== 0 && this.#child.exitCode === null && this.#child.signalCode === null;
   }
@@ -150,6 +163,11 @@ export class Worker implements WorkerView {
         this.state = 'starting';
         this.#timer = this.#armTimer();
         return this.#init.onDown(this);
+      case 'beat':
+        this.lastBeat = performance.now();
+        this.memory = message.memory;
+        this.utilization = message.utilization;
+        return;
       case 'left-alone':
         if (this.#leftAlone.length < 10) this.#leftAlone.push(message.what);
         return;
@@ -179,7 +197,7 @@ export class Worker implements WorkerView {
     if (this.state !== 'starting' || !this.#listening || !this.alive) return;
     clearTimeout(this.#timer);
     this.state = 'ready';
-    this.readyAt = performance.now();
+    this.readyAt = this.lastBeat = performance.now();
     this.#init.onReady(this);
     this.#settle.resolve();
   }
@@ -227,7 +245,7 @@ export class Worker implements WorkerView {
     const stderr = await this.#output.end();
     this.#link?.close();
     this.#settle.reject(this.#startFailure(code, signal, stderr));
-    return { code, signal, stderr };
+    return { code, signal, reason: this.#hung, stderr };
   }
 
   /** What the process leaves behind of its group ends with it. The kernel gives its id to nobody else while one of the group lives. */

@@ -5,6 +5,7 @@ import { isMainThread } from 'node:worker_threads';
 import { Link } from '../../link/link.js';
 import { readSupervisorMessage, type SupervisorMessage, type WorkerMessage } from '../../link/messages.js';
 import { readClientField } from './client.js';
+import { startHeartbeat } from './heartbeat.js';
 import { takeOverListen } from './listen.js';
 import { LINK_DESCRIPTOR, LINK_VARIABLE, type PreloadSettings } from './settings.js';
 
@@ -53,6 +54,7 @@ function install(settings: PreloadSettings): void {
   };
   const takeOver = takeOverListen(settings, link, refuse);
   readClientField();
+  startHeartbeat(link, settings.beatInterval);
 
   cluster.fork = () => {
     throw refuse(

@@ -13,4 +13,6 @@ export interface PreloadSettings {
   /** Where the app's server is bound. */
   readonly path: string;
   readonly publicPort: number | null;
+  /** How often the supervisor wants to hear of it, ms. */
+  readonly beatInterval: number;
 }
