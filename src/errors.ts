@@ -42,6 +42,7 @@ export const ERRORS = {
 
   // ---- what the endpoint did
   MS_CONNECT_FAILED: row(502, 'endpoint', true, 'The endpoint could not be reached.'),
+  MS_BAD_ENDPOINT_CERTIFICATE: row(502, 'endpoint', true, 'The certificate of the endpoint is not to be trusted.'),
   MS_CONNECT_TIMEOUT: row(504, 'endpoint', true, 'Connecting to the endpoint took too long.'),
   MS_ENDPOINT_CLOSED: row(502, 'endpoint', true, 'The endpoint closed the connection before it answered.'),
   MS_ENDPOINT_RESET: row(502, 'endpoint', true, 'The connection to the endpoint broke.'),

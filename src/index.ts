@@ -27,6 +27,7 @@ export { callControl, type Control, instanceName, openControl, runningInstances 
 /** Every option as a row: name, default, bounds, meaning, flag. */
 export {
   type CertificateSource,
+  type EndpointTls,
   type HttpsOptions,
   type LoadBalancerOptions,
   OPTION_ROWS,

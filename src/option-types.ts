@@ -33,6 +33,21 @@ export interface PoolOptions {
   allowUnderscores?: boolean | undefined;
   retries?: RetryOptions | undefined;
   health?: HealthOptions | undefined;
+  endpointTls?: EndpointTls | undefined;
+}
+
+/** How `https://` endpoints are trusted, and what they are shown. PEM text, its bytes, or the path of a PEM file. */
+export interface EndpointTls {
+  /** Certificates of the authorities that are trusted instead of the system's. */
+  ca?: string | Buffer | undefined;
+  /** The name that must be in the endpoint's certificate, if it is not the host of its URL. */
+  servername?: string | undefined;
+  /** A client certificate, and its private key. */
+  cert?: string | Buffer | undefined;
+  key?: string | Buffer | undefined;
+  passphrase?: string | undefined;
+  /** Whatever certificate the endpoint has will do: no protection from somebody in between. */
+  insecure?: boolean | undefined;
 }
 
 /** What `LoadBalancer` takes. Each option's default, bounds and meaning are its row in `OPTION_ROWS`. */
@@ -205,8 +220,9 @@ export interface ResolvedRoute {
   readonly rateLimit: ResolvedRateLimit | undefined;
 }
 
-export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, 'algorithm' | 'endpoints'>> {
+export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, 'algorithm' | 'endpoints' | 'endpointTls'>> {
   readonly endpoints: readonly EndpointSource[];
+  readonly endpointTls: EndpointTls;
   /** Undefined: ROUND_ROBIN, which the stage of the pool knows. */
   readonly algorithm: AlgorithmLike | undefined;
 }

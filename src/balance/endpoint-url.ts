@@ -1,4 +1,5 @@
 import { MultiserverError } from '../errors.js';
+import type { EndpointTls } from '../option-types.js';
 import type { Address, Endpoint } from './endpoint.js';
 
 export interface EndpointInit {
@@ -6,6 +7,8 @@ export interface EndpointInit {
   weight?: number | undefined;
   /** Those of a higher number get requests only when none of a lower one can take them. Default 0. */
   priority?: number | undefined;
+  /** Of an `https://` endpoint, before the option `endpointTls`. */
+  tls?: EndpointTls | undefined;
 }
 
 /** What an endpoint is made from; its id is the same for each way of writing its address. */
@@ -19,13 +22,13 @@ export function describe(url: string, init: EndpointInit): ConstructorParameters
       `The priority of an endpoint must be a whole number from 0; it is ${String(priority)}.`,
     );
   }
-  return { id, url: id, address, weight: weightOf(init.weight ?? 1), priority };
+  return { id, url: id, address, weight: weightOf(init.weight ?? 1), priority, tls: init.tls };
 }
 
 function idOf(address: Address): string {
   if (address.path !== '') return `unix:${address.path}`;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `http://${host}:${address.port}`;
+  return `${address.secure ? 'https' : 'http'}://${host}:${address.port}`;
 }
 
 function parseEndpointUrl(url: string): Address {
@@ -33,13 +36,15 @@ function parseEndpointUrl(url: string): Address {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   const plain =
     parsed !== null && parsed.username === '' && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '';
-  if (parsed === null || !plain || parsed.protocol !== 'http:') {
+  if (parsed === null || !plain || !/^https?:$/.test(parsed.protocol)) {
     throw new MultiserverError(
       'MS_INVALID_OPTION',
-      `"${url}" is no endpoint: give "http://host:port" (no path) or "unix:/path".`,
+      `"${url}" is no endpoint: give "http://host:port" or "https://host:port" (no path), or "unix:/path".`,
     );
   }
-  return { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 80), path: '', secure: false };
+  const secure = parsed.protocol === 'https:';
+  const port = Number(parsed.port || (secure ? 443 : 80));
+  return { host: parsed.hostname.replace(/^\[|\]$/g, ''), port, path: '', secure };
 }
 
 export function weightOf(weight: number): number {

@@ -1,4 +1,5 @@
 import type { EndpointView } from '../contracts/algorithm.js';
+import type { EndpointTls } from '../option-types.js';
 
 export const STARTING = 0;
 export const READY = 1;
@@ -31,6 +32,8 @@ export class Endpoint implements EndpointView {
   pool = '';
   /** Those of a higher number get requests only when none of a lower one can take them. */
   readonly priority: number;
+  /** How it is to be trusted over HTTPS, where that differs from its pool. */
+  readonly tls: EndpointTls | undefined;
   /** Own worker (private Unix socket; gets the client's address in a private field). */
   readonly worker: boolean;
   /** Slot of an own worker, -1 otherwise. */
@@ -77,12 +80,14 @@ export class Endpoint implements EndpointView {
     address: Address;
     weight?: number;
     priority?: number;
+    tls?: EndpointTls | undefined;
     slot?: number;
     pid?: number;
   }) {
     this.id = init.id;
     this.url = init.url;
     this.address = init.address;
+    this.tls = init.tls;
     this.fullWeight = init.weight ?? 1;
     this.weight = this.fullWeight;
     this.priority = init.priority ?? 0;

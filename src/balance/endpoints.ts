@@ -9,21 +9,29 @@ import type { Pool } from './pool.js';
 export class Endpoints {
   readonly #pool: Pool;
   readonly #discovered: DiscoveredEndpoints;
+  readonly #prepare: (endpoint: Endpoint) => void;
 
-  constructor(pool: Pool, onProblem: (message: string, error?: unknown) => void) {
+  /** `prepare` looks at an endpoint before it is taken in, and throws if it is of no use. */
+  constructor(
+    pool: Pool,
+    prepare: (endpoint: Endpoint) => void,
+    onProblem: (message: string, error?: unknown) => void,
+  ) {
     this.#pool = pool;
+    this.#prepare = prepare;
     this.#discovered = new DiscoveredEndpoints(this, onProblem);
   }
 
   /**
-   * Takes in a server that already runs: `http://host:port` or `unix:/path`. It gets traffic at once.
-   * @throws MultiserverError MS_INVALID_OPTION for any other URL, or one that is there already.
+   * Takes in a server that already runs: `http://host:port`, `https://host:port` or `unix:/path`. It gets traffic at once.
+   * @throws MultiserverError MS_INVALID_OPTION for any other URL, or one that is there already; MS_BAD_CERTIFICATE.
    */
   add(url: string, init: EndpointInit = {}): Endpoint {
     const described = describe(url, init);
     if (this.has(described.id))
       throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${described.id} is there already.`);
     const endpoint = new Endpoint(described);
+    this.#prepare(endpoint);
     this.#pool.add(endpoint, READY);
     return endpoint;
   }

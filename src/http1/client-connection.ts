@@ -1,12 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Head } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
 import { runClock, stopClock } from '../util/clock.js';
 import { writeParts } from '../util/outlet.js';
 import { BodyDecoder } from './body-decoder.js';
-import { codeOfTimeout, describe, wasReset } from './client-errors.js';
-import type { ClientSettings, ConnectTarget, ResponseHandler } from './client-settings.js';
+import { certificateFault, codeOfTimeout, describe, wasReset } from './client-errors.js';
+import type { ClientSettings, Dial, ResponseHandler } from './client-settings.js';
 import { Framing, frameResponse } from './framing.js';
 import { FAILED, HeadParser, NEED_MORE, RESPONSE } from './head-parser.js';
 import { WriteStall } from './write-stall.js';
@@ -57,21 +57,19 @@ export class ClientConnection {
   #limit: Limit = 'connectTimeout';
   #idleTimeout = 0;
 
-  constructor(target: ConnectTarget, settings: ClientSettings, handler: ResponseHandler) {
+  constructor(dial: Dial, settings: ClientSettings, handler: ResponseHandler) {
     this.#settings = settings;
     this.#parser = new HeadParser(RESPONSE, settings);
     this.#body = new BodyDecoder(settings);
     this.#handler = handler;
     this.#deadline = settings.now() + settings.connectTimeout;
-    const onread = {
+    const socket = dial({
       buffer: READ_BUFFER,
       callback: (size: number, buf: Uint8Array) => this.#onRead(size, buf as Buffer),
-    };
-    const { host, port, path } = target;
-    const socket = path === '' ? connect({ host, port, noDelay: true, onread }) : connect({ path, onread });
+    });
     this.socket = socket;
     this.#stall = new WriteStall(socket);
-    socket.on('connect', () => this.#onConnect());
+    socket.on('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#onConnect());
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
@@ -366,7 +364,14 @@ export class ClientConnection {
   #onError(error: NodeJS.ErrnoException): void {
     if (this.#handler === null) return;
     const where = describe(error);
-    if (this.#state === CONNECTING)
+    const fault = certificateFault(error);
+    if (this.#state === CONNECTING && fault !== undefined)
+      this.#fail(
+        'MS_BAD_ENDPOINT_CERTIFICATE',
+        `The endpoint's certificate is not to be trusted: ${fault}${where}.`,
+        error,
+      );
+    else if (this.#state === CONNECTING)
       this.#fail('MS_CONNECT_FAILED', `The endpoint could not be reached${where}.`, error);
     else if (this.#state === AWAITING)
       this.#fail('MS_ENDPOINT_RESET', `The connection to the endpoint broke${where}.`, error);

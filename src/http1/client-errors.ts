@@ -26,3 +26,22 @@ export function describe(error: NodeJS.ErrnoException): string {
 export function wasReset(socket: Socket): boolean {
   return socket.remoteFamily === undefined && socket.localPort !== undefined;
 }
+
+/** OpenSSL's and Node's names for a certificate that does not prove who the endpoint is. */
+const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet',
+  CERT_REVOKED: 'it was revoked',
+  CERT_UNTRUSTED: 'its issuer is not trusted',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its issuer is not trusted',
+  UNABLE_TO_GET_ISSUER_CERT: 'its issuer is not known',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its issuer is not known',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its issuer is not known',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'it is for another name',
+};
+
+/** What is wrong with the endpoint's certificate, if that is why there is no connection. */
+export function certificateFault({ code = '' }: NodeJS.ErrnoException): string | undefined {
+  return CERTIFICATE_FAULTS[code];
+}

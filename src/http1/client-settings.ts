@@ -1,3 +1,4 @@
+import type { OnReadOpts, Socket } from 'node:net';
 import type { MultiserverError } from '../errors.js';
 import type { Head } from '../exchange.js';
 import type { LimitHits } from '../util/limits.js';
@@ -32,8 +33,5 @@ export interface ClientSettings extends HeadLimits {
   onClose(connection: ClientConnection): void;
 }
 
-export interface ConnectTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-}
+/** Makes a connection that hands what it reads to `onread`. */
+export type Dial = (onread: OnReadOpts) => Socket;

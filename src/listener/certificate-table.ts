@@ -2,7 +2,8 @@ import { statSync } from 'node:fs';
 import type { SecureContext } from 'node:tls';
 import { MultiserverError } from '../errors.js';
 import type { CertificateSource } from '../options.js';
-import { type Certificate, isPem, loadCertificate } from './certificates.js';
+import { isPem } from '../util/pem.js';
+import { type Certificate, loadCertificate } from './certificates.js';
 
 export interface CertificateTableOptions {
   /** The first is the default: for clients that name no host, or one that no certificate is for. */

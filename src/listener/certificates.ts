@@ -1,8 +1,8 @@
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { MultiserverError } from '../errors.js';
 import type { CertificateSource } from '../options.js';
+import { isPem, readPem } from '../util/pem.js';
 
 /** A certificate that was checked. */
 export interface Certificate {
@@ -44,64 +44,44 @@ const BLOCK = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]+?-----END (?
  */
 export function loadCertificate(source: CertificateSource, now: number, acceptExpired = false): Certificate {
   const where = isPem(source.cert) ? 'The certificate' : `The certificate ${source.cert}`;
-  const bad = (what: string, cause?: unknown) =>
-    new MultiserverError('MS_BAD_CERTIFICATE', `${where} ${what}.`, { cause });
-  const pem = read(source.cert, 'certificate').toString('latin1');
+  const refuse = (what: string, cause?: unknown) => bad(`${where} ${what}.`, cause);
+  const pem = readPem(source.cert, 'certificate', bad).toString('latin1');
   const chain: X509Certificate[] = [];
   for (const block of pem.match(BLOCK) ?? []) {
     try {
       chain.push(new X509Certificate(block));
     } catch (cause) {
-      throw bad(`cannot be read: number ${chain.length + 1} of the file is no valid X.509 certificate`, cause);
+      throw refuse(`cannot be read: number ${chain.length + 1} of the file is no valid X.509 certificate`, cause);
     }
   }
   const leaf = chain[0];
-  if (leaf === undefined) throw bad('is no PEM file: it has no "-----BEGIN CERTIFICATE-----"');
+  if (leaf === undefined) throw refuse('is no PEM file: it has no "-----BEGIN CERTIFICATE-----"');
   const key = readKey(source);
-  if (!leaf.checkPrivateKey(key)) throw bad('does not belong to the private key that was given with it');
+  if (!leaf.checkPrivateKey(key)) throw refuse('does not belong to the private key that was given with it');
   for (let i = 0; i + 1 < chain.length; i++) {
     const issuer = chain[i + 1]!;
     if (chain[i]!.checkIssued(issuer) && chain[i]!.verify(issuer.publicKey)) continue;
-    throw bad(
+    throw refuse(
       `has a broken chain: number ${i + 1} (${subjectOf(chain[i]!)}) was not issued by the one that follows it (${subjectOf(issuer)})`,
     );
   }
   const validFrom = new Date(leaf.validFrom);
   const validTo = new Date(leaf.validTo);
-  if (now < validFrom.getTime()) throw bad(`is not valid before ${validFrom.toISOString()}`);
-  if (now > validTo.getTime() && !acceptExpired) throw bad(`expired on ${validTo.toISOString()}: renew it`);
+  if (now < validFrom.getTime()) throw refuse(`is not valid before ${validFrom.toISOString()}`);
+  if (now > validTo.getTime() && !acceptExpired) throw refuse(`expired on ${validTo.toISOString()}: renew it`);
   try {
     const options = { ...CONTEXT, cert: pem, key: key.export({ type: 'pkcs8', format: 'pem' }) };
     return { options, context: createSecureContext(options), names: namesOf(leaf), validTo };
   } catch (cause) {
-    throw bad(`cannot be used: ${(cause as Error).message}`, cause);
+    throw refuse(`cannot be used: ${(cause as Error).message}`, cause);
   }
 }
 
-export function isPem(value: string | Buffer): boolean {
-  return typeof value !== 'string' || value.includes('-----BEGIN ');
-}
-
-function read(value: string | Buffer, what: string): Buffer {
-  if (typeof value !== 'string') return value;
-  if (isPem(value)) return Buffer.from(value, 'latin1');
-  try {
-    return readFileSync(value);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EACCES'
-          ? 'permission is denied'
-          : (code ?? String(cause));
-    throw new MultiserverError('MS_BAD_CERTIFICATE', `The ${what} ${value} cannot be read: ${why}.`, { cause });
-  }
-}
+const bad = (message: string, cause: unknown) => new MultiserverError('MS_BAD_CERTIFICATE', message, { cause });
 
 function readKey({ key, passphrase }: CertificateSource): KeyObject {
   const where = isPem(key) ? 'The private key' : `The private key ${key}`;
-  const pem = read(key, 'private key');
+  const pem = readPem(key, 'private key', bad);
   try {
     return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
   } catch (cause) {

@@ -3,6 +3,7 @@ import type { AlgorithmLike } from '../contracts/algorithm.js';
 import type { DiscoveredEndpoint, Discovery } from '../contracts/discovery.js';
 import type {
   EndpointSource,
+  EndpointTls,
   HealthOptions,
   PoolOptions,
   QueueOptions,
@@ -14,6 +15,8 @@ import type { RowMeta } from '../util/option-rows.js';
 import { group, parseShape } from '../util/option-table.js';
 
 const DAY = '24h';
+const isHostName = (value: string) => /^[\w.-]+$/.test(value);
+const isAny = () => true;
 
 const QUEUE = {
   size: row.automaticCount(
@@ -76,6 +79,34 @@ function isEndpointSource(item: unknown): boolean {
 export function areEndpoints(value: unknown): value is readonly EndpointSource[] {
   return Array.isArray(value) && value.every(isEndpointSource);
 }
+const ENDPOINT_TLS = {
+  ca: row.pem(
+    'Certificates of the authorities that https endpoints are checked against.',
+    "the system's",
+    '--endpoint-ca <file>',
+  ),
+  servername: row.text(
+    'a host name',
+    isHostName,
+    "the URL's host",
+    'The name that must be in the certificate of https endpoints.',
+    '--endpoint-servername <name>',
+  ),
+  cert: row.pem('Client certificate that is shown to https endpoints.', 'none', '--endpoint-cert <file>'),
+  key: row.pem('Private key of the client certificate.', 'none', '--endpoint-key <file>'),
+  passphrase: row.text(
+    'a text',
+    isAny,
+    'none',
+    'What that private key is encrypted with.',
+    '--endpoint-passphrase <text>',
+  ),
+  insecure: row.boolean(
+    false,
+    'Whether https endpoints are taken whatever certificate they have.',
+    '--endpoint-insecure',
+  ),
+} satisfies Record<keyof EndpointTls, z.ZodType>;
 
 export const POOL = {
   endpoints: row.own<readonly EndpointSource[]>(
@@ -131,6 +162,7 @@ export const POOL = {
   ),
   retries: group(RETRIES),
   health: group(HEALTH),
+  endpointTls: group(ENDPOINT_TLS),
 } satisfies Record<keyof PoolOptions, z.ZodType>;
 
 type PoolValues = z.output<z.ZodObject<typeof POOL>>;

@@ -25,6 +25,8 @@ export interface ForwardingContext extends ForwardSettings {
   readonly now: () => number;
   readonly random: () => number;
   readonly acquire: (endpoint: Endpoint, handler: ResponseHandler) => ClientConnection;
+  /** An endpoint's certificate is not to be trusted. */
+  readonly onDistrusted: (endpoint: Endpoint, error: MultiserverError) => void;
   /** No answer could be had: a fallback, or an error answer. */
   readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
 }

@@ -278,7 +278,9 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const { code } = error;
     const connection = this.#connection!;
     const refused = isRefusal(error);
-    const unsent = code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
+    const distrusted = code === 'MS_BAD_ENDPOINT_CERTIFICATE';
+    if (distrusted) this.#context.onDistrusted(this.#endpoint!, error);
+    const unsent = distrusted || code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
     const closed = code === 'MS_ENDPOINT_CLOSED' || code === 'MS_ENDPOINT_RESET';
     const died = this.#endpoint!.worker && (unsent || closed);
     if (died && connection.sent) this.#deaths++;

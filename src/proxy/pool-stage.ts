@@ -1,5 +1,6 @@
 import { Admission } from '../balance/limits/admission.js';
 import { RetryBudget } from '../balance/limits/retry-budget.js';
+import type { Endpoint } from '../balance/endpoint.js';
 import { Endpoints } from '../balance/endpoints.js';
 import { Pool, type PoolOptions } from '../balance/pool.js';
 import { ROUND_ROBIN } from '../balance/algorithms/round-robin.js';
@@ -23,6 +24,8 @@ export interface PoolSurroundings extends Required<Pick<PoolOptions, 'onChange' 
   readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
 }
 
+const DISTRUST_PAUSE = 60_000;
+
 /** One pool, with all that its requests pass on their way: who may come in (admit), who gets them (choose), how they get there (send). */
 export class PoolStage {
   readonly pool: Pool;
@@ -33,6 +36,8 @@ export class PoolStage {
   readonly #admission: Admission;
   readonly #budget: RetryBudget;
   readonly #lasting = new LastingReplies();
+  /** Until when it is not told again that an endpoint's certificate is bad. */
+  readonly #distrusted = new WeakMap<Endpoint, number>();
   readonly #upstream: Upstream;
   #options: ResolvedPoolOptions;
   #context: ForwardingContext;
@@ -59,7 +64,7 @@ export class PoolStage {
       sources,
     );
     const { pool } = this;
-    this.endpoints = new Endpoints(pool, onProblem);
+    this.endpoints = new Endpoints(pool, (endpoint) => upstream.prepare(endpoint), onProblem);
     this.#sources = new EndpointSources(this.endpoints);
     this.workers = new WorkerEndpoints(pool);
     const upstream = new Upstream({ ...heads, ...upstreamSettings(options), hits, now });
@@ -77,6 +82,12 @@ export class PoolStage {
       random,
       acquire: (endpoint, handler) => upstream.acquire(endpoint, handler),
       onFailed,
+      onDistrusted: (endpoint, error) => {
+        // Each request would say it again.
+        if (now() < (this.#distrusted.get(endpoint) ?? 0)) return;
+        this.#distrusted.set(endpoint, now() + DISTRUST_PAUSE);
+        onProblem(`${endpoint.url}: ${error.message} Give its authority by endpointTls.ca (--endpoint-ca).`, error);
+      },
     };
   }
 
@@ -134,8 +145,8 @@ function poolSettings({ health, slowStart, maxConcurrent, maxLongLived }: Resolv
 }
 
 function upstreamSettings(options: ResolvedPoolOptions) {
-  const { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout } = options;
-  return { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout };
+  const { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout, endpointTls } = options;
+  return { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout, endpointTls };
 }
 
 function admissionSettings({ maxConcurrentConnections: limit, queue, timeout }: ResolvedPoolOptions) {

@@ -1,8 +1,13 @@
 import type { Endpoint } from '../balance/endpoint.js';
 import { ClientConnection } from '../http1/client-connection.js';
-import type { ClientSettings, ResponseHandler } from '../http1/client-settings.js';
+import type { ClientSettings, Dial, ResponseHandler } from '../http1/client-settings.js';
+import type { EndpointTls } from '../option-types.js';
+import { createDial } from './dial.js';
 
-export type UpstreamSettings = Omit<ClientSettings, 'onIdle' | 'onClose'>;
+export interface UpstreamSettings extends Omit<ClientSettings, 'onIdle' | 'onClose'> {
+  /** For `https://` endpoints; what an endpoint has of its own comes first. */
+  readonly endpointTls: EndpointTls;
+}
 
 /** Node's servers close idle connections after 5 s: ours are given up before, or a request would meet a closing one. */
 const FOREIGN_IDLE_MS = 4000;
@@ -18,10 +23,12 @@ export class EndpointConnections {
   readonly #settings: ClientSettings;
   readonly #idle: ClientConnection[] = [];
   readonly #all = new Set<ClientConnection>();
+  readonly #dial: Dial;
   #closed = false;
 
   constructor(endpoint: Endpoint, settings: UpstreamSettings) {
     this.#endpoint = endpoint;
+    this.#dial = createDial(endpoint.address, { ...settings.endpointTls, ...endpoint.tls });
     this.#settings = {
       ...settings,
       onIdle: (connection) => this.#onIdle(connection),
@@ -42,7 +49,7 @@ export class EndpointConnections {
       connection.assign(handler);
       return connection;
     }
-    const connection = new ClientConnection(this.#endpoint.address, this.#settings, handler);
+    const connection = new ClientConnection(this.#dial, this.#settings, handler);
     this.#all.add(connection);
     return connection;
   }
@@ -95,13 +102,19 @@ export class Upstream {
   }
 
   acquire(endpoint: Endpoint, handler: ResponseHandler): ClientConnection {
-    let connections = endpoint.connections as EndpointConnections | null;
-    if (connections === null) {
-      connections = new EndpointConnections(endpoint, this.#settings);
-      endpoint.connections = connections;
-      this.#endpoints.set(endpoint, connections);
-    }
-    return connections.acquire(handler);
+    const connections = endpoint.connections as EndpointConnections | null;
+    return (connections ?? this.prepare(endpoint)).acquire(handler);
+  }
+
+  /**
+   * Looks at what connections to it will need.
+   * @throws MultiserverError MS_BAD_CERTIFICATE
+   */
+  prepare(endpoint: Endpoint): EndpointConnections {
+    const connections = new EndpointConnections(endpoint, this.#settings);
+    endpoint.connections = connections;
+    this.#endpoints.set(endpoint, connections);
+    return connections;
   }
 
   /** Live change, also for the connections that are there. */

@@ -167,12 +167,16 @@ function isErrorStatus(item: unknown): boolean {
 /** PEM text, its bytes, or the path of a file. */
 export function pem(description: string, fallback: string, flag?: Flag) {
   const allowed = 'PEM text, its bytes, or the path of a PEM file';
-  return check<string | Buffer>(
-    (value) => (typeof value === 'string' && value !== '' && !value.includes('\0')) || Buffer.isBuffer(value),
-    allowed,
-  )
-    .optional()
-    .meta({ kind: 'text', default: fallback, allowed, description, flag } satisfies RowMeta);
+  return (
+    check<string | Buffer>(
+      (value) => (typeof value === 'string' && value !== '' && !value.includes('\0')) || Buffer.isBuffer(value),
+      allowed,
+    )
+      // PEM is ASCII; Buffers cannot be frozen.
+      .transform((value) => (typeof value === 'string' ? value : value.toString('latin1')))
+      .optional()
+      .meta({ kind: 'text', default: fallback, allowed, description, flag } satisfies RowMeta)
+  );
 }
 
 /** A list of objects, empty by default; only in code. */

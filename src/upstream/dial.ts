@@ -1,0 +1,50 @@
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectSecurely, createSecureContext, type SecureContext } from 'node:tls';
+import type { Address } from '../balance/endpoint.js';
+import { MultiserverError } from '../errors.js';
+import type { Dial } from '../http1/client-settings.js';
+import type { EndpointTls } from '../option-types.js';
+import { readPem } from '../util/pem.js';
+
+/**
+ * Makes the connections to one endpoint. Sessions of HTTPS ones are resumed, which spares most of the handshake.
+ * @throws MultiserverError MS_BAD_CERTIFICATE when `tls` names what cannot be read or used.
+ */
+export function createDial({ host, port, path, secure }: Address, tls: EndpointTls): Dial {
+  if (path !== '') return (onread) => connect({ path, onread });
+  if (!secure) return (onread) => connect({ host, port, noDelay: true, onread });
+  const secureContext = contextOf(tls);
+  const servername = tls.servername ?? (isIP(host) === 0 ? host : '');
+  let session: Buffer | undefined;
+  return (onread) => {
+    const socket = connectSecurely({
+      host,
+      port,
+      servername,
+      secureContext,
+      rejectUnauthorized: !tls.insecure,
+      ALPNProtocols: ['http/1.1'],
+      ...(session === undefined ? {} : { session }),
+      // Not in the types, but taken like every option of `net.connect`.
+      ...({ onread } satisfies { onread: OnReadOpts }),
+    });
+    socket.on('session', (fresh) => (session = fresh));
+    socket.setNoDelay(true);
+    return socket satisfies Socket;
+  };
+}
+
+function contextOf({ ca, cert, key, passphrase }: EndpointTls): SecureContext {
+  const bad = (message: string, cause: unknown) => new MultiserverError('MS_BAD_CERTIFICATE', message, { cause });
+  const parts = {
+    ...(ca === undefined ? {} : { ca: readPem(ca, "endpoints' CA certificate", bad) }),
+    ...(cert === undefined ? {} : { cert: readPem(cert, 'client certificate for endpoints', bad) }),
+    ...(key === undefined ? {} : { key: readPem(key, 'client key for endpoints', bad) }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+  };
+  try {
+    return createSecureContext({ ...parts, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    throw bad(`endpointTls cannot be used: ${(cause as Error).message}.`, cause);
+  }
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+import { type EndpointTls, LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
+import { Authority, type Issued } from './authority.js';
+
+let authority: Authority;
+let good: Issued;
+const servers: Server[] = [];
+
+before(async () => {
+  authority = await Authority.create();
+  good = await authority.issue({ names: ['localhost', '127.0.0.1'] });
+});
+after(() => {
+  for (const server of servers) server.close();
+});
+
+/** An HTTPS server that tells what it sees. */
+async function origin(options: ServerOptions = good): Promise<string> {
+  const server = createServer(options, (req, res) => {
+    const socket = req.socket as TLSSocket & { servername?: string | false };
+    const client = options.requestCert ? String(socket.getPeerCertificate().subject?.CN) : '';
+    res.end(JSON.stringify([req.headers.host, socket.servername, socket.isSessionReused(), client]));
+  });
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+interface Seen {
+  readonly status: number;
+  readonly text: string;
+  readonly problems: readonly string[];
+}
+
+/** What a client gets from the endpoint through a balancer. */
+async function seen(url: string, options: LoadBalancerOptions, tls?: EndpointTls, times = 1): Promise<Seen> {
+  const balancer = new LoadBalancer(options);
+  const problems: string[] = [];
+  balancer.events.on('problem', (message) => problems.push(message));
+  try {
+    balancer.endpoints.add(url, tls === undefined ? {} : { tls });
+    const [address] = await balancer.listen('127.0.0.1:0');
+    assert.ok(address !== undefined && 'port' in address);
+    let status = 0;
+    let text = '';
+    for (let i = 0; i < times; i++) {
+      const call = get({ port: address.port, host: '127.0.0.1', headers: { host: 'shop.example' }, agent: false });
+      const [response] = (await once(call, 'response')) as [IncomingMessage];
+      status = response.statusCode!;
+      text = '';
+      for await (const piece of response.setEncoding('utf8')) text += String(piece);
+    }
+    return { status, text, problems };
+  } finally {
+    await balancer.close({ timeout: 0 });
+  }
+}
+
+test('an https endpoint is verified against the authority that is given', async () => {
+  const { status, text, problems } = await seen(await origin(), { endpointTls: { ca: authority.cert } });
+  assert.deepEqual([status, text], [200, '["shop.example",false,false,""]']);
+  assert.deepEqual(problems, []);
+});
+
+describe('an endpoint whose certificate proves nothing gets no request', () => {
+  const cases: [what: string, wish: () => Promise<Issued>, options: LoadBalancerOptions, why: RegExp][] = [
+    ['because its authority is not known', async () => good, {}, /issuer is not (known|trusted) \(\w+\)/],
+    [
+      'because it is for another name',
+      () => authority.issue({ names: ['other.example'] }),
+      {},
+      /it is for another name \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
+    ],
+    ['because it has expired', () => authority.issue({ names: ['127.0.0.1'], days: -1 }), {}, /it has expired/],
+  ];
+  for (const [what, wish, options, why] of cases) {
+    test(what, async () => {
+      const url = await origin(await wish());
+      const ca = why.source.includes('issuer') ? {} : { endpointTls: { ca: authority.cert } };
+      const { status, text, problems } = await seen(url, { ...options, ...ca }, undefined, 3);
+      assert.equal(status, 502);
+      assert.equal((JSON.parse(text) as { code: string }).code, 'MS_BAD_ENDPOINT_CERTIFICATE');
+      assert.doesNotMatch(text, /127\.0\.0\.1/, 'clients are not told of the inside');
+      assert.equal(problems.length, 1, 'it is told once, not with each request');
+      assert.match(problems[0]!, why);
+      assert.ok(problems[0]!.startsWith(url));
+    });
+  }
+
+  test('unless that is asked for', async () => {
+    const url = await origin(await authority.issue({ names: ['other.example'] }));
+    assert.equal((await seen(url, { endpointTls: { insecure: true } })).status, 200);
+    assert.equal(
+      (await seen(url, { endpointTls: { ca: authority.cert } }, { servername: 'other.example' })).status,
+      200,
+    );
+  });
+});
+
+test('a client certificate is shown, the name asked for is sent, and the host is the one that is wanted', async () => {
+  const url = await origin({ ...good, requestCert: true, ca: authority.cert });
+  const client = await authority.issue({ names: ['client.example'] });
+  const tls = { ca: authority.cert, servername: 'localhost', cert: client.cert, key: client.key };
+  const { text } = await seen(url, { preserveHost: false }, tls);
+  assert.deepEqual(JSON.parse(text), [url.slice('https://'.length), 'localhost', false, 'client.example']);
+  const { status, text: refusal } = await seen(
+    await origin({ ...good, requestCert: true, ca: authority.cert, maxVersion: 'TLSv1.2' }),
+    { endpointTls: { ca: authority.cert } },
+  );
+  assert.equal(status, 502, refusal);
+});
+
+test('a new connection resumes the session of the one before', async () => {
+  const balancer = new LoadBalancer({ endpointTls: { ca: authority.cert } });
+  try {
+    const server = createServer(good, (req, res) => {
+      res.setHeader('connection', 'close');
+      res.end(String((req.socket as TLSSocket).isSessionReused()));
+    });
+    servers.push(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    balancer.endpoints.add(`https://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const [address] = await balancer.listen('127.0.0.1:0');
+    assert.ok(address !== undefined && 'port' in address);
+    const answers: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      const [response] = (await once(get({ port: address.port, host: '127.0.0.1', agent: false }), 'response')) as [
+        IncomingMessage,
+      ];
+      for await (const piece of response.setEncoding('utf8')) answers.push(String(piece));
+    }
+    assert.deepEqual(answers, ['false', 'true', 'true']);
+  } finally {
+    await balancer.close({ timeout: 0 });
+  }
+});
+
+test('what cannot be read is refused when the endpoint is added', () => {
+  const balancer = new LoadBalancer();
+  assert.throws(() => balancer.endpoints.add('https://localhost', { tls: { ca: '/nowhere/ca.pem' } }), {
+    code: 'MS_BAD_CERTIFICATE',
+    message: /\/nowhere\/ca\.pem cannot be read: there is no such file/,
+  });
+  assert.deepEqual(balancer.endpoints.list(), []);
+});
