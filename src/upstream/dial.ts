@@ -35,7 +35,6 @@ export function createDial({ host, port, path, secure }: Address, tls: EndpointT
 }
 
 function contextOf({ ca, cert, key, passphrase }: EndpointTls): SecureContext {
-  const bad = (message: string, cause: unknown) => new MultiserverError('MS_BAD_CERTIFICATE', message, { cause });
   const parts = {
     ...(ca === undefined ? {} : { ca: readPem(ca, "endpoints' CA certificate", bad) }),
     ...(cert === undefined ? {} : { cert: readPem(cert, 'client certificate for endpoints', bad) }),
@@ -47,4 +46,8 @@ function contextOf({ ca, cert, key, passphrase }: EndpointTls): SecureContext {
   } catch (cause) {
     throw bad(`endpointTls cannot be used: ${(cause as Error).message}.`, cause);
   }
+}
+
+function bad(message: string, cause: unknown): MultiserverError {
+  return new MultiserverError('MS_BAD_CERTIFICATE', message, { cause });
 }
