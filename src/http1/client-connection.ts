@@ -5,7 +5,7 @@ import type { Limit } from '../util/limits.js';
 import { runClock, stopClock } from '../util/clock.js';
 import { writeParts } from '../util/outlet.js';
 import { BodyDecoder } from './body-decoder.js';
-import { certificateFault, codeOfTimeout, describe, wasReset } from './client-errors.js';
+import { codeOfTimeout, connectFailure, describe, wasReset } from './client-errors.js';
 import type { ClientSettings, Dial, ResponseHandler } from './client-settings.js';
 import { Framing, frameResponse } from './framing.js';
 import { FAILED, HeadParser, NEED_MORE, RESPONSE } from './head-parser.js';
@@ -364,15 +364,7 @@ export class ClientConnection {
   #onError(error: NodeJS.ErrnoException): void {
     if (this.#handler === null) return;
     const where = describe(error);
-    const fault = certificateFault(error);
-    if (this.#state === CONNECTING && fault !== undefined)
-      this.#fail(
-        'MS_BAD_ENDPOINT_CERTIFICATE',
-        `The endpoint's certificate is not to be trusted: ${fault}${where}.`,
-        error,
-      );
-    else if (this.#state === CONNECTING)
-      this.#fail('MS_CONNECT_FAILED', `The endpoint could not be reached${where}.`, error);
+    if (this.#state === CONNECTING) this.#fail(...connectFailure(error), error);
     else if (this.#state === AWAITING)
       this.#fail('MS_ENDPOINT_RESET', `The connection to the endpoint broke${where}.`, error);
     else this.#fail('MS_RESPONSE_CUT', `The endpoint's answer was cut${where}.`, error);

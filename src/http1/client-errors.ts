@@ -41,7 +41,11 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'it is for another name',
 };
 
-/** What is wrong with the endpoint's certificate, if that is why there is no connection. */
-export function certificateFault({ code = '' }: NodeJS.ErrnoException): string | undefined {
-  return CERTIFICATE_FAULTS[code];
+/** Why there is no connection, and the sentence for it. */
+export function connectFailure(error: NodeJS.ErrnoException): [code: ErrorCode, message: string] {
+  const fault = CERTIFICATE_FAULTS[error.code ?? ''];
+  const where = describe(error);
+  return fault === undefined
+    ? ['MS_CONNECT_FAILED', `The endpoint could not be reached${where}.`]
+    : ['MS_BAD_ENDPOINT_CERTIFICATE', `The endpoint's certificate is not to be trusted: ${fault}${where}.`];
 }
