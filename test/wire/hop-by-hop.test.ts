@@ -95,3 +95,22 @@ wire('an Upgrade that an endpoint offers by itself does not reach the client', a
   assert.equal(answer.field('upgrade'), undefined);
   assert.doesNotMatch(answer.field('connection') ?? '', /upgrade/i);
 });
+
+wire('Connection of an answer cannot take away what its reading or safety hangs on', async ({ client, origin }) => {
+  const kept = {
+    'Set-Cookie': 'a=1; HttpOnly',
+    'Content-Type': 'text/plain',
+    'Content-Encoding': 'identity',
+    'Cache-Control': 'no-store',
+    Date: 'Thu, 26 Nov 2026 01:00:00 GMT',
+  };
+  client.send(get('/'));
+  (await origin.request()).answer(
+    200,
+    'ok',
+    `Connection: ${Object.keys(kept).join(', ')}, Content-Length`,
+    ...Object.entries(kept).map(([name, value]) => `${name}: ${value}`),
+  );
+  const { head: answer } = await client.response(200, 'ok');
+  for (const [name, value] of Object.entries(kept)) assert.equal(answer.field(name), value, name);
+});
