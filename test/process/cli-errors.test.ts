@@ -58,7 +58,7 @@ describe('what is wrong on the command line is told in one sentence', () => {
       'a start script that is no Node app',
       'start other',
       () =>
-        `The start script of ${at('other/package.json')} ("next start") does not run a file with node: name the app, or run it as a command with -p <port>: multiserver start -p 3000 -- npx next start`,
+        `The start script of ${at('other/package.json')} ("next start") runs neither a file with node nor a package's command that is JavaScript: name the app, or run it as a command with -p <port>: multiserver start -p 3000 -- npx next start`,
     ],
     ['a missing folder', `start app.js --cwd none`, () => `The directory ${at('none')} does not exist.`],
     [

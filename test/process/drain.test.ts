@@ -69,7 +69,7 @@ for (const [what, act] of [
     `${what} ends WebSockets with 1001 and event streams after an event, one after another`,
     { timeout: PATIENCE * 2 },
     async () => {
-      const balancer = new LoadBalancer({ drainTime: 800 });
+      const balancer = new LoadBalancer({ drainTime: 2500 });
       try {
         await balancer.spawn(app, { count: 1 });
         const [address] = await balancer.listen('127.0.0.1:0');
