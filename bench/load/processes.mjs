@@ -1,5 +1,6 @@
 // Processes of a run: each bound to one core, measured by the kernel's own accounting, ended by its id.
 import { spawn, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,10 +21,16 @@ export async function start(core, port, command, env = {}) {
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => (said = (said + text).slice(-2000)));
   child.once('exit', () => running.delete(child));
+  const fail = () => {
+    throw new Error(`${command.join(' ')} did not start: ${said}`);
+  };
   for (let waited = 0; !(await accepts(port)); waited += 50) {
-    if (child.exitCode !== null || waited > 20_000) throw new Error(`${command.join(' ')} did not start: ${said}`);
+    if (child.exitCode !== null || waited > 20_000) fail();
     await pause(50);
   }
+  // The port may have become another's meanwhile: then it is that one who accepts, and ours has just failed.
+  await pause(300);
+  if (child.exitCode !== null) fail();
   return child;
 }
 
@@ -43,13 +50,12 @@ function accepts(port) {
   });
 }
 
+/** Below the ports that the kernel gives to connections that go out, of which a busy machine has many. */
 export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+  return new Promise((resolve) => {
+    const port = randomInt(15_000, 32_000);
+    const server = createServer().once('error', () => resolve(freePort()));
+    server.listen(port, '127.0.0.1', () => void server.close(() => resolve(port)));
   });
 }
 
