@@ -34,6 +34,7 @@ export const ERRORS = {
   MS_MISDIRECTED: row(421, 'client', false, 'An https target came over a connection that is not encrypted.'),
   MS_UPGRADE_REFUSED: row(400, 'client', false, 'This upgrade request is not valid.'),
   MS_RATE_LIMITED: row(429, 'client', false, 'Too many requests from this client.'),
+  MS_TOO_MANY_CONNECTIONS: row(429, 'client', false, 'This client has too many connections.'),
   MS_HEAD_TOO_LARGE: row(431, 'client', false, 'The request head is too large or has too many fields.'),
   MS_CLIENT_GONE: row(0, 'client', false, 'The client closed the connection before the answer was complete.'),
   MS_CLIENT_STALLED: row(0, 'client', false, 'The client stopped reading the answer.'),

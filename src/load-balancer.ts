@@ -30,12 +30,12 @@ import {
 import type { Bindings } from './proxy/bindings.js';
 import type { FallbackHandler } from './proxy/fallback.js';
 import type { Interceptable, Station } from './proxy/force-https.js';
-import { failureAnswer, lastHopAnswer, sendOwnAnswer } from './proxy/own-answers.js';
+import { errorAnswer, failureAnswer, lastHopAnswer, sendOwnAnswer, textOfAnswer } from './proxy/own-answers.js';
 import { OwnRoutes } from './proxy/own-routes.js';
 import { parseSources } from './proxy/endpoint-sources.js';
 import { PoolStage, type PoolSurroundings } from './proxy/pool-stage.js';
 import { Routing } from './proxy/routing.js';
-import { createTrust } from './proxy/trust.js';
+import { createAddressTest, createTrust } from './proxy/trust.js';
 import { now } from './util/clock.js';
 import { type Duration, parseDuration } from './util/duration.js';
 import { noHits } from './util/limits.js';
@@ -93,14 +93,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     this.#listener = new Listener({
       ...headLimits(resolved),
       ...resolved,
-      https:
-        resolved.https.certificates.length === 0
-          ? undefined
-          : {
-              ...resolved.https,
-              wallClock: Date.now,
-              onProblem: (message, error) => this.#problem(message, error),
-            },
+      https: resolved.https.certificates.length === 0 ? undefined : { ...resolved.https, wallClock: Date.now },
+      isProxy: createAddressTest(resolved.trustedProxies),
       bodyRateGrace: 10_000,
       hits: this.#hits,
       now,
@@ -109,6 +103,11 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       onExchangeEnd: (exchange) => {
         if (exchange.error !== null) this.#count(exchange.error.code);
       },
+      onTooMany: () => {
+        this.#count('MS_TOO_MANY_CONNECTIONS');
+        return textOfAnswer(errorAnswer(null, 'MS_TOO_MANY_CONNECTIONS'));
+      },
+      onProblem: (message, error) => this.#problem(message, error),
     });
     this.#ticker = setInterval(() => this.#tick(), TICK).unref();
     this.#certificateTicker =
@@ -133,7 +132,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   reconfigure(changes: LoadBalancerOptions): this {
     const { https: _, ...options } = (this.#options = this.#apply(mergeOptions(this.#given, changes)));
     this.#trust = createTrust(options.trustedProxies);
-    this.#listener.configure({ ...headLimits(options), ...options });
+    const isProxy = createAddressTest(options.trustedProxies);
+    this.#listener.configure({ ...headLimits(options), ...options, isProxy });
     return this;
   }
 

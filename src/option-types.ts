@@ -60,6 +60,8 @@ export interface LoadBalancerOptions extends PoolOptions {
   keepAliveTimeout?: Duration | undefined;
   maxRequestsPerConnection?: number | undefined;
   maxConnections?: number | 'auto' | undefined;
+  /** Connections from one address; trusted proxies are not limited. */
+  maxConnectionsPerClient?: number | undefined;
   maxHeadSize?: Size | undefined;
   maxFields?: number | undefined;
   maxTargetSize?: Size | undefined;

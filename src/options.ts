@@ -75,6 +75,9 @@ const BALANCER = {
     '(open-file limit − 256) / 2',
     'Connections of clients; at the limit no more are accepted until one closes.',
   ),
+  maxConnectionsPerClient: row.optionalCount(
+    'Connections from one address, trusted proxies apart; one more is answered with 429 (with HTTPS, closed).',
+  ),
   maxHeadSize: row.size(
     '16KB',
     '1KB',

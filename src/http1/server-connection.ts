@@ -43,7 +43,8 @@ export class ServerConnection {
   readonly #halfClose = new HalfClose();
   #running = false;
   #requests = 0;
-  #deadline: number;
+  /** The wait for a request, or for the rest of its head, began. */
+  #since: number;
   #blocked = false;
   #closed = false;
 
@@ -56,7 +57,7 @@ export class ServerConnection {
     this.#backlog = new Backlog(socket);
     this.#stall = new WriteStall(socket);
     this.#linger = new Linger(socket, this.#stall, settings.now);
-    this.#deadline = settings.now() + settings.keepAliveTimeout;
+    this.#since = settings.now();
     socket.setNoDelay(true);
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
@@ -69,13 +70,17 @@ export class ServerConnection {
     return this.exchange === null && !this.#parser.begun;
   }
 
+  /** ms without a request since the last answer, or since it was opened. */
+  idleFor(now: number): number {
+    return this.idle && this.#input === IN_HEAD ? now - this.#since : 0;
+  }
+
   // ---- what arrives
 
   /** Takes the first `size` octets of `buf`, which are the caller's again afterwards. */
   onRead(buf: Buffer, size: number): void {
-    if (this.#input === IN_NOTHING) {
-      this.#linger.discard(size);
-    } else if (this.#backlog.empty) this.#take(buf, 0, size);
+    if (this.#input === IN_NOTHING) this.#linger.discard(size);
+    else if (this.#backlog.empty) this.#take(buf, 0, size);
     else this.#backlog.keep(buf, 0, size);
   }
 
@@ -116,7 +121,7 @@ export class ServerConnection {
 
   #takeHead(buf: Buffer, p: number, end: number): number {
     const parser = this.#parser;
-    if (!parser.begun) this.#deadline = this.#settings.now() + this.#settings.headTimeout;
+    if (!parser.begun) this.#since = this.#settings.now();
     const position = parser.parse(buf, p, end);
     if (position === NEED_MORE) return end;
     const now = this.#settings.now();
@@ -139,7 +144,6 @@ export class ServerConnection {
       this.closing = true;
       this.#hit('maxRequestsPerConnection');
     }
-    this.#deadline = Infinity;
     exchange.maxBody = this.#settings.maxBodySize;
     if (exchange.body === BODY_NONE || (exchange.body === BODY_LENGTH && exchange.length === 0)) {
       this.#input = IN_WAIT;
@@ -278,14 +282,11 @@ export class ServerConnection {
 
   #next(): void {
     this.#finish(this.exchange!);
-    if (this.closing || this.#input === IN_TUNNEL) {
-      this.#leave();
-      return;
-    }
+    if (this.closing) return this.#leave();
     this.#input = IN_HEAD;
     this.#pace.paused = false;
     if (isFull(this.socket)) this.blockReply();
-    this.#deadline = this.#settings.now() + this.#settings.keepAliveTimeout;
+    this.#since = this.#settings.now();
     this.#proceed();
   }
 
@@ -294,11 +295,8 @@ export class ServerConnection {
     this.#input = IN_NOTHING;
     this.#backlog.take();
     this.#linger.begin();
-    if (this.#halfClose.begun) {
-      this.socket.destroySoon();
-      return;
-    }
-    this.socket.end();
+    if (this.#halfClose.begun) this.socket.destroySoon();
+    else this.socket.end();
     this.#backlog.resume();
   }
 
@@ -325,12 +323,9 @@ export class ServerConnection {
   }
 
   #onEnd(): void {
-    if (this.#input === IN_NOTHING) {
-      this.socket.destroySoon();
-      return;
-    }
     this.#halfClose.begin(this.#settings.now());
-    if (this.#backlog.empty) this.#onInputEnd();
+    if (this.#input === IN_NOTHING) this.socket.destroySoon();
+    else if (this.#backlog.empty) this.#onInputEnd();
   }
 
   /** All has been taken that the client sent before it closed its side. */
@@ -373,7 +368,8 @@ export class ServerConnection {
     if (this.#input === IN_NOTHING) {
       if (this.#linger.isOver(now)) this.socket.destroy();
     } else if (exchange === null) {
-      if (now >= this.#deadline) this.#onWaitOver(now);
+      const { headTimeout, keepAliveTimeout } = this.#settings;
+      if (now - this.#since >= (this.#parser.begun ? headTimeout : keepAliveTimeout)) this.#onWaitOver(now);
     } else if (!exchange.received && !exchange.replyBegun && exchange.flowing && this.#pace.runs) {
       const limit = this.#pace.exceeds(now);
       if (limit === '') return;

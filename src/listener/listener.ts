@@ -1,42 +1,68 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { MultiserverError } from '../errors.js';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { MultiserverError } from '../errors.js';
 import type { ClientInfo } from '../exchange.js';
 import { ServerConnection } from '../http1/server-connection.js';
 import type { ServerSettings } from '../http1/server-settings.js';
 import { runClock, stopClock } from '../util/clock.js';
+import { openFileLimit } from '../util/open-files.js';
 import type { BoundAddress, ListenAddress } from './address.js';
+import { ClientCounts } from './client-counts.js';
+import { Port } from './port.js';
 import { readingSocket } from './reading-socket.js';
+import { Refusals } from './refusal.js';
 import { SecureFront, type SecureFrontSettings } from './secure-front.js';
 
 export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   readonly maxConnections: number;
+  readonly maxConnectionsPerClient: number;
+  /** Many clients come from this address: it is not limited. */
+  readonly isProxy: (address: string) => boolean;
+  /** A complete answer for a client that has too many connections. */
+  readonly onTooMany: () => string;
+  readonly onProblem: (message: string, error?: unknown) => void;
   /** Undefined: no HTTPS. */
-  readonly https: Omit<SecureFrontSettings, 'onSecure'> | undefined;
+  readonly https: Omit<SecureFrontSettings, 'onSecure' | 'onProblem' | 'hits'> | undefined;
 }
 
-/** Connections over the limit that wait, unread, for a place; more are refused. */
-const MAX_WAITING = 1024;
+/** While others wait for a place, a connection may be idle so long, ms. */
+const IDLE_UNDER_PRESSURE = 2000;
+/** Descriptors that are neither for clients nor for endpoints. */
+const RESERVED = 256;
+const LEAST_WAITING = 128;
+const MOST_WAITING = 4096;
 
-/** All ports of one balancer and the connections that came in by them, with one limit for all. */
+/**
+ * All ports of one balancer and the connections that came in by them, with one limit for all. Over the limit nobody is reset:
+ *
+ *     accepted ──► waiting, unread as in the kernel's queue ──► begun, in order, when another closes
+ *                     │ more than descriptors allow
+ *                     └──► the ports are closed until half of those who wait have a place
+ */
 export class Listener {
   readonly connections = new Set<ServerConnection>();
   readonly #settings: ListenerSettings;
   readonly #connectionSettings: ServerSettings;
-  readonly #servers: Server[] = [];
+  readonly #ports: Port[] = [];
   readonly #waiting: { readonly socket: Socket; readonly secure: boolean }[] = [];
   readonly #front: SecureFront | null;
   /** In the middle of a TLS handshake, by {@link peerOf}; they count as connections. */
   readonly #handshakes = new Map<string, Socket>();
+  readonly #clients = new ClientCounts();
+  readonly #refusals = new Refusals();
+  readonly #openFiles = openFileLimit();
+  #paused = false;
   #closing = false;
   #closed: (() => void) | null = null;
 
   constructor(settings: ListenerSettings) {
     this.#settings = { ...settings };
     this.#connectionSettings = { ...settings, onClose: (connection) => this.#onClose(connection) };
-    const { https } = settings;
+    const { https, hits, onProblem } = settings;
     this.#front =
-      https === undefined ? null : new SecureFront({ ...https, onSecure: (socket) => this.#onSecure(socket) });
+      https === undefined
+        ? null
+        : new SecureFront({ ...https, hits, onProblem, onSecure: (socket) => this.#onSecure(socket) });
   }
 
   /** Takes new certificates from their files. */
@@ -45,75 +71,107 @@ export class Listener {
   }
 
   /** Resolves with the address that was bound; rejects with MS_LISTEN_FAILED. */
-  listen(address: ListenAddress): Promise<BoundAddress> {
+  async listen(address: ListenAddress): Promise<BoundAddress> {
     const secure = address.secure ?? this.#front !== null;
     if (secure && this.#front === null) {
-      return Promise.reject(
-        new MultiserverError(
-          'MS_INVALID_OPTION',
-          'There is no certificate for an https address: give https.cert and key.',
-        ),
+      throw new MultiserverError(
+        'MS_INVALID_OPTION',
+        'There is no certificate for an https address: give https.cert and key.',
       );
     }
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-      this.#accept(socket, secure),
-    );
-    return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
-      server.listen({ ...address, backlog: 4096 }, () => {
-        server.removeAllListeners('error');
-        // Accepting fails for a while when descriptors run out: the next connection tries again.
-        server.on('error', () => {});
-        this.#servers.push(server);
-        const bound = server.address() as AddressInfo | string;
-        resolve(
-          typeof bound === 'string' ? { path: bound, secure } : { host: bound.address, port: bound.port, secure },
-        );
-      });
-    });
+    const port = await Port.open(address, secure, (socket) => this.#accept(socket, secure));
+    this.#ports.push(port);
+    return port.bound;
   }
 
   /** Live change, also for the connections that are there. */
   configure(settings: Partial<Omit<ListenerSettings, 'https'>>): void {
     Object.assign(this.#settings, settings);
     Object.assign(this.#connectionSettings, settings);
+    this.#admit();
   }
 
+  // ---- from the port to a connection
+
   #accept(socket: Socket, secure: boolean): void {
-    if (this.#closing) {
-      socket.destroy();
-      return;
+    if (this.#closing) socket.destroy();
+    else if (this.#hasRoom()) this.#begin(socket, secure);
+    else this.#wait(socket, secure);
+  }
+
+  #hasRoom(): boolean {
+    return this.connections.size + this.#handshakes.size < this.#settings.maxConnections;
+  }
+
+  #wait(socket: Socket, secure: boolean): void {
+    this.#settings.hits.maxConnections++;
+    socket.on('error', () => {});
+    this.#waiting.push({ socket, secure });
+    if (this.#paused || this.#waiting.length < this.#mayWait()) return;
+    this.#paused = true;
+    // Not within the loop that accepts: what the kernel has queued by now would be reset.
+    setImmediate(() => {
+      for (const port of this.#ports) port.pause();
+    });
+  }
+
+  #mayWait(): number {
+    const spare = this.#openFiles - RESERVED - 2 * this.#settings.maxConnections;
+    return Math.max(LEAST_WAITING, Math.min(MOST_WAITING, spare));
+  }
+
+  /** Begins as many of those who wait as there are places. */
+  #admit(): void {
+    while (this.#waiting.length > 0 && this.#hasRoom()) {
+      const { socket, secure } = this.#waiting.shift()!;
+      this.#begin(socket, secure);
     }
-    const open = this.connections.size + this.#handshakes.size;
-    if (open >= this.#settings.maxConnections && !this.#closeIdle()) {
-      socket.on('error', () => {});
-      if (this.#waiting.length >= MAX_WAITING) socket.destroy();
-      else this.#waiting.push({ socket, secure });
-      return;
+    if (this.#paused && !this.#closing && this.#waiting.length <= this.#mayWait() / 2) this.#resume();
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    for (const port of this.#ports) {
+      port.resume().catch((error: unknown) => {
+        this.#paused = true; // tried again when the next place is free
+        this.#settings.onProblem((error as Error).message, error);
+      });
     }
-    this.#begin(socket, secure);
   }
 
   #begin(socket: Socket, secure: boolean): void {
     // Gone while it waited.
     if (socket.destroyed) return;
-    if (!secure) {
-      this.#serve((onRead) => readingSocket(socket, onRead));
-      return;
-    }
+    const { maxConnectionsPerClient, isProxy, hits, onTooMany } = this.#settings;
+    const address = addressOf(socket);
+    if (this.#clients.of(address) >= maxConnectionsPerClient && address !== '' && !isProxy(address)) {
+      hits.maxConnectionsPerClient++;
+      // TLS: a handshake for a refusal would be what a flood wants.
+      if (secure) socket.destroy();
+      else this.#refusals.refuse(socket, onTooMany());
+    } else if (secure) this.#shakeHands(socket, address);
+    else this.#serve((onRead) => readingSocket(socket, onRead));
+  }
+
+  #shakeHands(socket: Socket, address: string): void {
     const peer = peerOf(socket);
     this.#handshakes.set(peer, socket);
+    this.#clients.add(address);
     socket.on('error', () => {});
     socket.once('close', () => {
-      if (this.#handshakes.get(peer) !== socket) return;
-      this.#handshakes.delete(peer);
-      this.#onRoom();
+      if (this.#handshakes.get(peer) === socket) this.#endHandshake(peer, address);
+      this.#admit();
     });
     this.#front!.open(socket);
   }
 
+  #endHandshake(peer: string, address: string): void {
+    this.#handshakes.delete(peer);
+    this.#clients.remove(address);
+  }
+
   #onSecure(socket: TLSSocket): void {
-    this.#handshakes.delete(peerOf(socket));
+    this.#endHandshake(peerOf(socket), addressOf(socket));
     if (this.#closing) socket.destroy();
     else this.#serve((onRead) => socket.on('data', (chunk) => onRead(chunk, chunk.length)));
   }
@@ -129,40 +187,36 @@ export class Listener {
     });
     const connection = new ServerConnection(socket, clientOf(socket), this.#connectionSettings);
     this.connections.add(connection);
-  }
-
-  /** At the limit, the connection that has been idle longest makes room. */
-  #closeIdle(): boolean {
-    for (const connection of this.connections) {
-      if (!connection.idle) continue;
-      connection.destroy();
-      this.connections.delete(connection);
-      return true;
-    }
-    return false;
+    this.#clients.add(connection.client.address);
   }
 
   #onClose(connection: ServerConnection): void {
     this.connections.delete(connection);
-    this.#onRoom();
-  }
-
-  #onRoom(): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#begin(next.socket, next.secure);
+    this.#clients.remove(connection.client.address);
+    this.#admit();
     if (this.#closing && this.connections.size === 0) this.#closed?.();
   }
 
+  // ---- time and end
+
   tick(now: number): void {
     for (const connection of this.connections) connection.tick(now);
+    let wanted = this.#waiting.length;
+    if (wanted === 0) return;
+    for (const connection of this.connections) {
+      if (connection.idleFor(now) < IDLE_UNDER_PRESSURE) continue;
+      connection.destroy();
+      if (--wanted === 0) return;
+    }
   }
 
   /** Stops accepting and closes each connection after the answer in progress; resolves when the last one is closed. */
   close(): Promise<void> {
     this.#closing = true;
-    for (const server of this.#servers) server.close();
+    for (const port of this.#ports) port.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
     for (const socket of this.#handshakes.values()) socket.destroy();
+    this.#refusals.destroy();
     return new Promise((resolve) => {
       this.#closed = resolve;
       for (const connection of this.connections) connection.close();
@@ -180,28 +234,19 @@ function peerOf({ remoteAddress, remotePort, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`;
 }
 
-function clientOf(socket: Socket): ClientInfo {
+/** Empty on a Unix socket, or when the client is gone already. */
+function addressOf(socket: Socket): string {
   const address = socket.remoteAddress ?? '';
+  // An IPv4 client of a dual-stack socket is an IPv4 client.
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function clientOf(socket: Socket): ClientInfo {
   return {
-    // An IPv4 client of a dual-stack socket is an IPv4 client.
-    address: address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address,
+    address: addressOf(socket),
     port: socket.remotePort ?? 0,
     localAddress: socket.localAddress ?? '',
     localPort: socket.localPort ?? 0,
     encrypted: 'encrypted' in socket,
   };
-}
-
-function listenError(address: ListenAddress, error: NodeJS.ErrnoException): MultiserverError {
-  const where =
-    'path' in address ? address.path : 'fd' in address ? `file descriptor ${address.fd}` : `port ${address.port}`;
-  const why =
-    error.code === 'EADDRINUSE'
-      ? 'it is already in use'
-      : error.code === 'EACCES'
-        ? 'permission is denied'
-        : error.code === 'EADDRNOTAVAIL'
-          ? 'this machine has no such address'
-          : error.message;
-  return new MultiserverError('MS_LISTEN_FAILED', `Cannot listen on ${where}: ${why}.`, { cause: error });
 }

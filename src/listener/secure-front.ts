@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { ResolvedHttps } from '../options.js';
+import type { LimitHits } from '../util/limits.js';
 import { CertificateTable } from './certificate-table.js';
 import { TicketKeys } from './ticket-keys.js';
 
@@ -10,6 +11,7 @@ export interface SecureFrontSettings extends ResolvedHttps {
   /** Called once for each handshake that is complete. */
   readonly onSecure: (socket: TLSSocket) => void;
   readonly onProblem: (message: string, error?: unknown) => void;
+  readonly hits: LimitHits;
 }
 
 /** TLS for connections that were accepted already: one set of certificates and ticket keys for all ports. */
@@ -42,7 +44,10 @@ export class SecureFront {
     });
     this.#server.on('secureConnection', settings.onSecure);
     // Node leaves a connection open whose handshake took too long.
-    this.#server.on('tlsClientError', (_, socket) => socket.destroy());
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') settings.hits['https.handshakeTimeout']++;
+      socket.destroy();
+    });
   }
 
   /** Begins the handshake. A client that fails in it is gone without a word: it would not understand one. */

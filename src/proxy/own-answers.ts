@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { ERRORS, type ErrorCode, type MultiserverError } from '../errors.js';
 import { BODY_LENGTH, BODY_NONE, type Exchange, type Head, type Reply } from '../exchange.js';
 import { F_MAX_FORWARDS, headOf } from '../http1/fields.js';
+import { writeResponseHead } from '../http1/writer.js';
 import { requestIdOf } from './request-id.js';
 
 /** An answer of the balancer's own, complete. */
@@ -71,6 +72,11 @@ export function sendOwnAnswer(reply: Reply, answer: OwnAnswer, method: string): 
   if (!bare) reply.sendData(body);
   reply.sendEnd(null);
   reply.flush();
+}
+
+/** A complete answer as it is sent, in latin1, to a client whose request was not read: the connection is closed with it. */
+export function textOfAnswer({ status, reason, head, body }: OwnAnswer): string {
+  return writeResponseHead(status, reason, head, BODY_LENGTH, body.length, 1, false) + body.toString('latin1');
 }
 
 /**

@@ -40,7 +40,8 @@ function trustNobody(exchange: Exchange): void {
   if (exchange.clientAddress.charCodeAt(0) === 0x3a) exchange.clientAddress = plainAddress(exchange.clientAddress);
 }
 
-function createAddressTest(trustedProxies: readonly string[]): (address: string) => boolean {
+/** Whether an address is one of `trustedProxies`. */
+export function createAddressTest(trustedProxies: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   let local = false;
   for (const entry of trustedProxies) {

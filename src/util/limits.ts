@@ -1,5 +1,6 @@
 /** Every limit that can be reached while it runs, by the name of its option. */
 export const LIMITS = [
+  'https.handshakeTimeout',
   'maxConnections',
   'maxConnectionsPerClient',
   'keepAliveTimeout',

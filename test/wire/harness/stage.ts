@@ -80,12 +80,14 @@ export class Stage {
     return this.#clients[0] ?? this.connect();
   }
 
-  connect(): Client {
+  /** `localAddress`: another client than the others, as the balancer sees it. */
+  connect(localAddress?: string): Client {
+    const where = { ...this.#where, ...(localAddress === undefined ? {} : { localAddress }) };
     const client = new Client(
       this.#clients.length === 0 ? 'client' : `client${this.#clients.length + 1}`,
       this.#secure
-        ? tls.connect({ ...this.#where, rejectUnauthorized: false })
-        : net.connect({ ...this.#where, allowHalfOpen: true }),
+        ? tls.connect({ ...where, rejectUnauthorized: false })
+        : net.connect({ ...where, allowHalfOpen: true }),
       this.transcript,
     );
     this.#clients.push(client);

@@ -1,0 +1,78 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { MultiserverError } from '../errors.js';
+import type { BoundAddress, ListenAddress } from './address.js';
+
+/** As much as the kernel allows. */
+const BACKLOG = 4096;
+
+/** One address that is listened on. */
+export class Port {
+  readonly bound: BoundAddress;
+  readonly #server: Server;
+  readonly #address: ListenAddress;
+  #closed = false;
+
+  private constructor(server: Server, address: ListenAddress, secure: boolean) {
+    const bound = server.address() as AddressInfo | string;
+    this.#server = server;
+    if (typeof bound === 'string') {
+      this.bound = { path: bound, secure };
+      this.#address = address;
+    } else {
+      this.bound = { host: bound.address, port: bound.port, secure };
+      this.#address = 'port' in address ? { ...address, port: bound.port } : address;
+    }
+  }
+
+  /** Resolves when it listens; rejects with MS_LISTEN_FAILED. */
+  static async open(address: ListenAddress, secure: boolean, onSocket: (socket: Socket) => void): Promise<Port> {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, onSocket);
+    await listen(server, address);
+    return new Port(server, address, secure);
+  }
+
+  /**
+   * Listens no more, until {@link resume}: who connects meanwhile is refused by the kernel. Node cannot leave connections in the kernel's
+   * queue, so call it when that queue has just been emptied. A socket that was given as `fd` cannot be opened again and stays.
+   */
+  pause(): void {
+    if (!('fd' in this.#address)) this.#server.close();
+  }
+
+  /** @throws MultiserverError MS_LISTEN_FAILED */
+  async resume(): Promise<void> {
+    if (!this.#server.listening && !this.#closed) await listen(this.#server, this.#address);
+    if (this.#closed) this.#server.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#server.close();
+  }
+}
+
+function listen(server: Server, address: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+    server.listen({ ...address, backlog: BACKLOG }, () => {
+      server.removeAllListeners('error');
+      // Accepting fails for a while when descriptors run out: the next connection tries again.
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}
+
+function listenError(address: ListenAddress, error: NodeJS.ErrnoException): MultiserverError {
+  const where =
+    'path' in address ? address.path : 'fd' in address ? `file descriptor ${address.fd}` : `port ${address.port}`;
+  const why =
+    error.code === 'EADDRINUSE'
+      ? 'it is already in use'
+      : error.code === 'EACCES'
+        ? 'permission is denied'
+        : error.code === 'EADDRNOTAVAIL'
+          ? 'this machine has no such address'
+          : error.message;
+  return new MultiserverError('MS_LISTEN_FAILED', `Cannot listen on ${where}: ${why}.`, { cause: error });
+}
