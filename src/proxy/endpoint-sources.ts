@@ -1,6 +1,7 @@
 import { describe } from '../balance/endpoint-url.js';
 import type { Endpoints } from '../balance/endpoints.js';
 import type { DiscoveredEndpoint, Discovery } from '../contracts/discovery.js';
+import { MultiserverError } from '../errors.js';
 import type { EndpointSource } from '../option-types.js';
 import { discoveryByUrl } from '../upstream/discovery/by-url.js';
 import { staticDiscovery } from '../upstream/discovery/static.js';
@@ -47,7 +48,12 @@ export function parseSources(endpoints: readonly EndpointSource[]): Map<Key, Dis
       else sources.set(entry, discovery);
     }
   }
-  for (const endpoint of fixed) describe(endpoint.url, endpoint);
+  const ids = new Set<string>();
+  for (const endpoint of fixed) {
+    const { id } = describe(endpoint.url, endpoint);
+    if (ids.has(id)) throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${id} is named twice.`);
+    ids.add(id);
+  }
   if (fixed.length > 0) sources.set(JSON.stringify(fixed), staticDiscovery(fixed));
   return sources;
 }

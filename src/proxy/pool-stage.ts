@@ -111,11 +111,12 @@ export class PoolStage {
 
   /** Live change: what is in progress goes on, by the options it began with where it matters. */
   configure(options: ResolvedPoolOptions, heads: HeadLimits): void {
+    // First what may be refused.
+    this.#upstream.configure({ ...heads, ...upstreamSettings(options) });
     if (options.algorithm !== this.#options.algorithm) this.pool.setAlgorithm(options.algorithm ?? ROUND_ROBIN);
     this.#options = options;
     this.#context = { ...this.#context, ...forwardSettings(options) };
     this.pool.configure(poolSettings(options));
-    this.#upstream.configure({ ...heads, ...upstreamSettings(options) });
     this.#budget.configure(options.retries);
     this.#admission.configure(admissionSettings(options));
     this.#sources.configure(parseSources(options.endpoints));

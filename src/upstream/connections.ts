@@ -2,7 +2,7 @@ import type { Endpoint } from '../balance/endpoint.js';
 import { ClientConnection } from '../http1/client-connection.js';
 import type { ClientSettings, Dial, ResponseHandler } from '../http1/client-settings.js';
 import type { EndpointTls } from '../option-types.js';
-import { createDial } from './dial.js';
+import { checkTls, createDial } from './dial.js';
 
 export interface UpstreamSettings extends Omit<ClientSettings, 'onIdle' | 'onClose'> {
   /** For `https://` endpoints; what an endpoint has of its own comes first. */
@@ -97,7 +97,9 @@ export class Upstream {
   readonly #settings: UpstreamSettings;
   readonly #endpoints = new Map<Endpoint, EndpointConnections>();
 
+  /** @throws MultiserverError MS_BAD_CERTIFICATE */
   constructor(settings: UpstreamSettings) {
+    checkTls(settings.endpointTls);
     this.#settings = settings;
   }
 
@@ -117,8 +119,12 @@ export class Upstream {
     return connections;
   }
 
-  /** Live change, also for the connections that are there. */
+  /**
+   * Live change, also for the connections that are there.
+   * @throws MultiserverError MS_BAD_CERTIFICATE, and then nothing has changed.
+   */
   configure(settings: Partial<UpstreamSettings>): void {
+    if (settings.endpointTls !== undefined) checkTls(settings.endpointTls);
     Object.assign(this.#settings, settings);
     for (const connections of this.#endpoints.values()) connections.configure(settings);
   }

@@ -34,6 +34,11 @@ export function createDial({ host, port, path, secure }: Address, tls: EndpointT
   };
 }
 
+/** @throws MultiserverError MS_BAD_CERTIFICATE */
+export function checkTls(tls: EndpointTls): void {
+  if (tls.ca !== undefined || tls.cert !== undefined || tls.key !== undefined) contextOf(tls);
+}
+
 function contextOf({ ca, cert, key, passphrase }: EndpointTls): SecureContext {
   const parts = {
     ...(ca === undefined ? {} : { ca: readPem(ca, "endpoints' CA certificate", bad) }),

@@ -142,6 +142,7 @@ test('a new connection resumes the session of the one before', async () => {
 });
 
 test('what cannot be read is refused when the endpoint is added', () => {
+  assert.throws(() => new LoadBalancer({ endpointTls: { ca: 'half a file' } }), { code: 'MS_BAD_CERTIFICATE' });
   const balancer = new LoadBalancer();
   assert.throws(() => balancer.endpoints.add('https://localhost', { tls: { ca: '/nowhere/ca.pem' } }), {
     code: 'MS_BAD_CERTIFICATE',

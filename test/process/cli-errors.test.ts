@@ -128,13 +128,10 @@ describe('what is wrong on the command line is told in one sentence', () => {
     [
       'a URL that is no endpoint',
       `proxy ${endpoint}/path -p 0`,
-      () => `"${endpoint}/path" is no endpoint: give "http://host:port" (no path) or "unix:/path".`,
+      () =>
+        `"${endpoint}/path" is no endpoint: give "http://host:port" or "https://host:port" (no path), or "unix:/path".`,
     ],
-    [
-      'the same endpoint twice',
-      `proxy ${endpoint} ${endpoint} -p 0`,
-      () => `The endpoint ${endpoint} is there already.`,
-    ],
+    ['the same endpoint twice', `proxy ${endpoint} ${endpoint} -p 0`, () => `The endpoint ${endpoint} is named twice.`],
     [
       'no address for endpoints',
       `proxy ${endpoint}`,
