@@ -2,22 +2,41 @@
 export { LoadBalancer } from './load-balancer.js';
 export type { BalancerEvents } from './load-balancer/events.js';
 export { type BalancerStatus, type EndpointStatus, VERSION, type WorkerStatus } from './load-balancer/status.js';
+/** The algorithms: constants with defaults, functions for options, classes to derive from. */
 export {
   ALGORITHMS,
   CONSISTENT_HASH,
+  ConsistentHash,
   consistentHash,
+  type ConsistentHashOptions,
   LEAST_CONNECTIONS,
+  LeastConnections,
   LEAST_LATENCY,
+  LeastLatency,
   POWER_OF_TWO,
+  PowerOfTwo,
   RANDOM,
+  Random,
   ROUND_ROBIN,
+  RoundRobin,
   STICKY_SESSION,
   stickySession,
+  type StickySessionOptions,
 } from './balance/index.js';
 /** One server that can take a request. */
 export type { Endpoint, EndpointState } from './balance/endpoint.js';
 /** What an own algorithm implements and sees. */
-export type { Algorithm, AlgorithmLike, EndpointView, Outcome, RequestView } from './contracts/algorithm.js';
+export type {
+  Algorithm,
+  AlgorithmClass,
+  AlgorithmFactory,
+  AlgorithmLike,
+  EndpointView,
+  KeyBy,
+  Outcome,
+  RequestView,
+  Sources,
+} from './contracts/algorithm.js';
 /** The only error class, and its table. */
 export { type ErrorCode, ERRORS, MultiserverError } from './errors.js';
 /** Addresses to listen on, as texts and as data. */

@@ -64,6 +64,31 @@ const QUIET = own(
 );
 const DEBUG = own('debug', 'boolean', '--debug', 'false', 'true or false', 'Errors with their stack traces.');
 
+const STICKY = withEnv(
+  {
+    name: 'sticky',
+    kind: 'text',
+    flag: '--sticky <by>',
+    default: 'none',
+    allowed: 'cookie, ip, path, sid, header:NAME or cookie:NAME',
+    description:
+      'Sends a client to the same endpoint again, known by a signed cookie of its own (cookie), by ip, sid (Socket.IO), header:NAME or cookie:NAME; --algorithm chooses for new ones.',
+  },
+  BALANCING,
+);
+const STICKY_SECRET = withEnv(
+  {
+    name: 'stickySecret',
+    kind: 'text',
+    flag: '--sticky-secret <text>',
+    default: 'random, for this run',
+    allowed: 'a text of at least 16 characters',
+    description:
+      'Signs the cookie of --sticky: balancers with the same secret and endpoints agree, and a restart forgets nobody. Better given as a variable, which no list of processes shows.',
+  },
+  BALANCING,
+);
+
 /** Rows that are asked for often come under a heading of their own. */
 const balancer = OPTION_ROWS.balancer.filter(hasFlag).map((row) => {
   const often =
@@ -75,8 +100,8 @@ const spawn = OPTION_ROWS.spawn.filter(hasFlag).map((row) => withEnv(row, WORKER
 
 /** What each command takes. */
 export const FLAGS = {
-  start: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...spawn, ...balancer],
-  proxy: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...balancer],
+  start: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...spawn, STICKY, STICKY_SECRET, ...balancer],
+  proxy: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, STICKY, STICKY_SECRET, ...balancer],
   status: [NAME, own('json', 'boolean', '--json', 'false', 'true or false', 'JSON instead of a table.'), DEBUG],
   stop: [NAME, DEBUG],
 } satisfies Record<string, readonly FlagRow[]>;

@@ -110,6 +110,22 @@ describe('what is wrong on the command line is told in one sentence', () => {
       () =>
         "--trust must be a list of addresses, CIDR ranges, 'loopback', 'linklocal' or 'uniquelocal'; it is [ '10.0.0.0/99' ].",
     ],
+    [
+      'an unknown way to know clients again',
+      'start app.js --sticky face',
+      () => "--sticky must be cookie, ip, path, sid, header:NAME or cookie:NAME; it is 'face'.",
+    ],
+    [
+      'a secret that is too short',
+      'start app.js --sticky cookie',
+      () => 'MULTISERVER_STICKY_SECRET must be a text of at least 16 characters.',
+      { MULTISERVER_STICKY_SECRET: 'short' },
+    ],
+    [
+      'a secret without its cookie',
+      'start app.js --sticky ip --sticky-secret 0123456789abcdef',
+      () => "--sticky-secret signs the cookie of --sticky cookie; there is none with 'ip'.",
+    ],
     ['a wrong form of log', 'start app.js --log-format xml', () => "--log-format must be pretty or json; it is 'xml'."],
     ['a wrong address', 'start app.js --listen nowhere:x', () => `"nowhere:x" ${NO_ADDRESS}`],
     [

@@ -5,6 +5,7 @@ import {
   type ListenAddress,
   type LoadBalancerOptions,
 } from '../../index.js';
+import { stickyAlgorithm } from '../sticky.js';
 import type { InstanceId } from '../instance.js';
 import { createLog, type Log } from '../log.js';
 import { usageError } from '../usage-error.js';
@@ -30,11 +31,12 @@ export function readCommon(given: Given, folder: string): Common {
   }
   const name = values.get('name') as string | undefined;
   instanceName(name, folder); // refused before anything is started
+  const sticky = stickyAlgorithm(given);
   const listen = (values.get('listen') ?? []) as string[];
   return {
     id: { given: name, folder },
     log: createLog(format, values.get('quiet') === true),
-    options: asOptions(given, OPTION_ROWS.balancer),
+    options: { ...asOptions(given, OPTION_ROWS.balancer), ...(sticky === undefined ? {} : { algorithm: sticky }) },
     where: [...listen, ...(port === undefined ? [] : [port])].map(parseListenAddress),
   };
 }
