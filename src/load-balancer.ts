@@ -345,5 +345,5 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
 }
 
 function headLimits({ maxHeadSize, maxFields, maxTargetSize }: Omit<ResolvedOptions, 'https'>): HeadLimits {
-  return { maxHeadSize, maxFields, maxTargetSize, relaxedTargets: false };
+  return { maxHeadSize, maxFields, maxTargetSize };
 }

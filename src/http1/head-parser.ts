@@ -4,7 +4,7 @@ import type { Limit } from '../util/limits.js';
 import { HASH_SEED, hashStep, kindOf } from './fields.js';
 import { methodOf } from './method.js';
 import { reasonOf } from './reason.js';
-import { FIELD_VALUE, TARGET, TARGET_RELAXED, TCHAR } from './syntax.js';
+import { FIELD_VALUE, TARGET, TCHAR } from './syntax.js';
 
 /** What a {@link HeadParser} reads: a request's head, a response's, or a trailer section. */
 export const REQUEST = 0;
@@ -17,8 +17,6 @@ export interface HeadLimits {
   readonly maxFields: number;
   /** Octets of the request target. */
   readonly maxTargetSize: number;
-  /** Accept in targets what browsers leave unescaped. */
-  readonly relaxedTargets: boolean;
 }
 
 /** Results of {@link HeadParser.parse} that are no position. */
@@ -80,7 +78,6 @@ export class HeadParser {
 
   readonly #kind: number;
   readonly #limits: HeadLimits;
-  readonly #targetChars: Uint8Array;
   #state: number;
   /** All positions are relative to the first octet of the head, which lies at the start of the accumulator when it is in use. */
   #mark = 0;
@@ -100,7 +97,6 @@ export class HeadParser {
   constructor(kind: number, limits: HeadLimits) {
     this.#kind = kind;
     this.#limits = limits;
-    this.#targetChars = limits.relaxedTargets ? TARGET_RELAXED : TARGET;
     this.#state = kind === TRAILERS ? FIELD_START : START;
   }
 
@@ -212,7 +208,7 @@ export class HeadParser {
           break;
         }
         case TARGET_PART: {
-          const chars = this.#targetChars;
+          const chars = TARGET;
           while (p < end && chars[buf[p]!] !== 0) p++;
           const length = p - base - mark;
           if (length > maxTargetSize) return this.#fail('MS_TARGET_TOO_LONG', 'maxTargetSize');

@@ -21,9 +21,9 @@ export interface Reading {
   end: string;
 }
 
-export const LIMITS: HeadLimits = { maxHeadSize: 16_384, maxFields: 100, maxTargetSize: 8192, relaxedTargets: false };
+export const LIMITS: HeadLimits = { maxHeadSize: 16_384, maxFields: 100, maxTargetSize: 8192 };
 /** So that inputs of a test reach them. */
-export const NARROW: HeadLimits = { maxHeadSize: 120, maxFields: 4, maxTargetSize: 20, relaxedTargets: false };
+export const NARROW: HeadLimits = { maxHeadSize: 120, maxFields: 4, maxTargetSize: 20 };
 
 /** The requests as our parser reads them from pieces that come one after the other. */
 export function readRequests(pieces: readonly Buffer[], limits = LIMITS): Reading {

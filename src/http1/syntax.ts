@@ -17,15 +17,13 @@ export const TCHAR = table((c) => (isAlnum(c) || c === 45 ? 1 : otherTchar(c) ? 
 /** field-vchar, SP, HTAB and obs-text (RFC 9110 §5.5). */
 export const FIELD_VALUE = table((c) => (c === 9 || (c >= 32 && c !== 127) ? 1 : 0));
 
-const uri = among("-._~:/?[]@!$&'()*+,;=%");
+const uri = among("-._~:/?@!$&'()*+,;=%");
 
-/** What a request target may hold (RFC 3986, with `[` and `]`, which browsers leave as they are). */
-export const TARGET = table((c) => (isAlnum(c) || uri(c) ? 1 : 0));
+/** What browsers leave as it is in a path or query (WHATWG URL §1.3), though RFC 3986 would have it escaped: links depend on it. */
+const left = among('[]\\^`{|}');
 
-const left = among('"<>\\^`{|}');
-
-/** The same with what browsers leave unescaped in a query (WHATWG URL), for `relaxedTargets`. */
-export const TARGET_RELAXED = table((c) => (isAlnum(c) || uri(c) || left(c) ? 1 : 0));
+/** What a request target may hold: RFC 3986, and what browsers send; in a path see `hasValidPath`. */
+export const TARGET = table((c) => (isAlnum(c) || uri(c) || left(c) ? 1 : 0));
 
 /** HEXDIG: its value plus one. */
 export const HEX = table((c) =>

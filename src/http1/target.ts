@@ -17,21 +17,18 @@ export function isAuthority(value: string): boolean {
 // Requests of one site come in runs: one comparison instead of a regular expression.
 let lastAuthority = '';
 
-/** Percent signs of the path are followed by two hex digits; the query is left to the app, as browsers leave it to the user. */
-export function hasValidPath(target: string): boolean {
-  let at = target.indexOf('%');
-  if (at < 0) return true;
-  const query = target.indexOf('?');
-  const end = query < 0 ? target.length : query;
-  while (at >= 0 && at < end) {
-    if (at + 2 >= end || !isHex(target.charCodeAt(at + 1)) || !isHex(target.charCodeAt(at + 2))) return false;
-    at = target.indexOf('%', at + 3);
-  }
-  return true;
-}
+/** What browsers escape in a path. A backslash, which they make a slash, is one to some servers only. */
+const ODD = /[%\\`{}]/;
+const ESCAPED = /[\\`{}]|%(?![0-9A-Fa-f]{2})/;
 
-function isHex(c: number): boolean {
-  return (c >= 48 && c <= 57) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102);
+/**
+ * Percent signs of the path are followed by two hex digits, and what no browser leaves unescaped there is escaped; the query is left to the
+ * app, as browsers leave it to the user.
+ */
+export function hasValidPath(target: string): boolean {
+  if (!ODD.test(target)) return true;
+  const query = target.indexOf('?');
+  return !ESCAPED.test(query < 0 ? target : target.slice(0, query));
 }
 
 /** An absolute-form target taken apart; null when it is none of http or https, or its authority is not valid. */

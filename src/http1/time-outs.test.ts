@@ -12,7 +12,7 @@ import type { ServerExchange } from './server-exchange.js';
 
 // Real sockets, and a clock that only the test moves: each time-out is told from the millisecond before it.
 
-const HEADS = { maxHeadSize: 16_384, maxFields: 100, maxTargetSize: 8192, relaxedTargets: false };
+const HEADS = { maxHeadSize: 16_384, maxFields: 100, maxTargetSize: 8192 };
 const FRONT = {
   headTimeout: 10_000,
   bodyIdleTimeout: 30_000,

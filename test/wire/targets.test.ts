@@ -81,6 +81,8 @@ wire('the target reaches the endpoint byte for byte', async ({ client, origin })
     '/?',
     '//host/path',
     '/?a[]=1',
+    // As browsers send them.
+    '/css|js^2?family=A|B&q={x}`^\\',
   ]) {
     client.send(get(target));
     (await origin.request(`GET ${target}`)).answer(200);
@@ -90,6 +92,10 @@ wire('the target reaches the endpoint byte for byte', async ({ client, origin })
 
 for (const [what, bytes, status] of [
   ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+  ['a backslash in the path', head('GET /a\\..\\b HTTP/1.1', 'Host: a.example'), 400],
+  ['braces in the path', head('GET /{id} HTTP/1.1', 'Host: a.example'), 400],
+  ['a quotation mark in the query', head('GET /?a"b HTTP/1.1', 'Host: a.example'), 400],
+  ['angle brackets in the query', head('GET /?<b> HTTP/1.1', 'Host: a.example'), 400],
   ['two Hosts', head('GET / HTTP/1.1', 'Host: a.example', 'Host: a.example'), 400],
   ['a Host with a path', head('GET / HTTP/1.1', 'Host: a.example/x'), 400],
   ['white space before the colon', head('GET / HTTP/1.1', 'Host: a.example', 'X-A : 1'), 400],
