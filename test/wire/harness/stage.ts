@@ -45,7 +45,10 @@ export class Stage {
 
   constructor(setting: Setting, https: Issued | null) {
     this.#secure = https !== null;
-    this.balancer = new LoadBalancer({ ...setting.options, ...(https === null ? {} : { https }) });
+    this.balancer = new LoadBalancer({
+      ...setting.options,
+      ...(https === null ? {} : { https: { ...setting.options?.https, ...https } }),
+    });
     setting.setup?.(this.balancer);
   }
 
