@@ -36,6 +36,12 @@ export const ERRORS = {
   MS_RATE_LIMITED: row(429, 'client', false, 'Too many requests from this client.'),
   MS_TOO_MANY_CONNECTIONS: row(429, 'client', false, 'This client has too many connections.'),
   MS_HEAD_TOO_LARGE: row(431, 'client', false, 'The request head is too large or has too many fields.'),
+  MS_BAD_PROXY_HEADER: row(
+    0,
+    'client',
+    false,
+    'A connection had no valid PROXY protocol header, or came from none of trustedProxies; it was closed.',
+  ),
   MS_CLIENT_GONE: row(0, 'client', false, 'The client closed the connection before the answer was complete.'),
   MS_CLIENT_STALLED: row(0, 'client', false, 'The client stopped reading the answer.'),
   MS_UNKNOWN_TRANSFER_CODING: row(501, 'client', false, 'The transfer coding is not supported.'),

@@ -103,6 +103,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       onExchangeEnd: (exchange) => {
         if (exchange.error !== null) this.#count(exchange.error.code);
       },
+      onBadProxyHeader: () => this.#count('MS_BAD_PROXY_HEADER'),
       onTooMany: () => {
         this.#count('MS_TOO_MANY_CONNECTIONS');
         return textOfAnswer(errorAnswer(null, 'MS_TOO_MANY_CONNECTIONS'));

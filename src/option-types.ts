@@ -68,6 +68,8 @@ export interface LoadBalancerOptions extends PoolOptions {
   maxBodySize?: Size | undefined;
   /** Addresses, CIDR ranges, `'loopback'`, `'linklocal'` or `'uniquelocal'`. */
   trustedProxies?: readonly string[] | undefined;
+  /** Whether clients' connections begin with a header of the PROXY protocol, v1 or v2; only `trustedProxies` may connect then. */
+  proxyProtocol?: boolean | undefined;
   allowTrace?: boolean | undefined;
   /** Pools beside the default one; each is a list of endpoints, or options, for which the balancer's own are the default. */
   pools?: Readonly<Record<string, PoolOptions | readonly EndpointSource[]>> | undefined;

@@ -98,6 +98,10 @@ const BALANCER = {
     'Proxies whose X-Forwarded-* and X-Request-Id fields are believed.',
     '--trust <range,…>',
   ),
+  proxyProtocol: row.boolean(
+    false,
+    'Whether connections begin with a header of the PROXY protocol, which names the client; only trustedProxies may connect then.',
+  ),
   allowTrace: row.boolean(false, 'Whether TRACE requests are passed on; else 405.'),
   rateLimit: group(RATE_LIMIT),
   pools: row.own<NonNullable<LoadBalancerOptions['pools']>>(

@@ -8,6 +8,8 @@ export type ListenAddress = (
 ) & {
   /** HTTPS; by default where a certificate was given. */
   readonly secure?: boolean;
+  /** Its connections begin with a header of the PROXY protocol; by default as the option of that name says. */
+  readonly proxyProtocol?: boolean;
 };
 
 /** Where it listens in fact. */

@@ -9,6 +9,7 @@ import { openFileLimit } from '../util/open-files.js';
 import type { BoundAddress, ListenAddress } from './address.js';
 import { ClientCounts } from './client-counts.js';
 import { Port } from './port.js';
+import { readProxyHeader } from './proxy-header.js';
 import { readingSocket } from './reading-socket.js';
 import { Refusals } from './refusal.js';
 import { SecureFront, type SecureFrontSettings } from './secure-front.js';
@@ -20,15 +21,27 @@ export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   readonly isProxy: (address: string) => boolean;
   /** A complete answer for a client that has too many connections. */
   readonly onTooMany: () => string;
+  /** Connections begin with a header of the PROXY protocol, unless their address says otherwise. */
+  readonly proxyProtocol: boolean;
+  /** A connection was closed because it had no such header, or came from a stranger. */
+  readonly onBadProxyHeader: () => void;
   readonly onProblem: (message: string, error?: unknown) => void;
   /** Undefined: no HTTPS. */
   readonly https: Omit<SecureFrontSettings, 'onSecure' | 'onProblem' | 'hits'> | undefined;
+}
+
+/** What comes before HTTP on the connections of a port. */
+interface Opening {
+  readonly secure: boolean;
+  /** The header of the PROXY protocol. */
+  readonly proxied: boolean;
 }
 
 /** While others wait for a place, a connection may be idle so long, ms. */
 const IDLE_UNDER_PRESSURE = 2000;
 /** Descriptors that are neither for clients nor for endpoints. */
 const RESERVED = 256;
+const NOTHING = Buffer.alloc(0);
 const LEAST_WAITING = 128;
 const MOST_WAITING = 4096;
 
@@ -44,10 +57,12 @@ export class Listener {
   readonly #settings: ListenerSettings;
   readonly #connectionSettings: ServerSettings;
   readonly #ports: Port[] = [];
-  readonly #waiting: { readonly socket: Socket; readonly secure: boolean }[] = [];
+  readonly #waiting: { readonly socket: Socket; readonly opening: Opening }[] = [];
   readonly #front: SecureFront | null;
-  /** In the middle of a TLS handshake, by {@link peerOf}; they count as connections. */
-  readonly #handshakes = new Map<string, Socket>();
+  /** In the middle of a TLS handshake, by {@link peerOf}, with the client that a proxy named; they count as connections. */
+  readonly #handshakes = new Map<string, { readonly socket: Socket; readonly client: ClientInfo }>();
+  /** Before the end of their PROXY header; they count as connections. */
+  readonly #greetings = new Set<Socket>();
   readonly #clients = new ClientCounts();
   readonly #refusals = new Refusals();
   readonly #openFiles = openFileLimit();
@@ -79,7 +94,8 @@ export class Listener {
         'There is no certificate for an https address: give https.cert and key.',
       );
     }
-    const port = await Port.open(address, secure, (socket) => this.#accept(socket, secure));
+    const opening = { secure, proxied: address.proxyProtocol ?? this.#settings.proxyProtocol };
+    const port = await Port.open(address, secure, (socket) => this.#accept(socket, opening));
     this.#ports.push(port);
     return port.bound;
   }
@@ -93,20 +109,21 @@ export class Listener {
 
   // ---- from the port to a connection
 
-  #accept(socket: Socket, secure: boolean): void {
+  #accept(socket: Socket, opening: Opening): void {
     if (this.#closing) socket.destroy();
-    else if (this.#hasRoom()) this.#begin(socket, secure);
-    else this.#wait(socket, secure);
+    else if (this.#hasRoom()) this.#begin(socket, opening);
+    else this.#wait(socket, opening);
   }
 
   #hasRoom(): boolean {
-    return this.connections.size + this.#handshakes.size < this.#settings.maxConnections;
+    const open = this.connections.size + this.#handshakes.size + this.#greetings.size;
+    return open < this.#settings.maxConnections;
   }
 
-  #wait(socket: Socket, secure: boolean): void {
+  #wait(socket: Socket, opening: Opening): void {
     this.#settings.hits.maxConnections++;
     socket.on('error', () => {});
-    this.#waiting.push({ socket, secure });
+    this.#waiting.push({ socket, opening });
     if (this.#paused || this.#waiting.length < this.#mayWait()) return;
     this.#paused = true;
     // Not within the loop that accepts: what the kernel has queued by now would be reset.
@@ -123,8 +140,8 @@ export class Listener {
   /** Begins as many of those who wait as there are places. */
   #admit(): void {
     while (this.#waiting.length > 0 && this.#hasRoom()) {
-      const { socket, secure } = this.#waiting.shift()!;
-      this.#begin(socket, secure);
+      const { socket, opening } = this.#waiting.shift()!;
+      this.#begin(socket, opening);
     }
     if (this.#paused && !this.#closing && this.#waiting.length <= this.#mayWait() / 2) this.#resume();
   }
@@ -139,55 +156,87 @@ export class Listener {
     }
   }
 
-  #begin(socket: Socket, secure: boolean): void {
+  #begin(socket: Socket, { secure, proxied }: Opening): void {
     // Gone while it waited.
     if (socket.destroyed) return;
+    if (proxied) this.#greet(socket, secure);
+    else this.#enter(socket, clientOf(socket, secure), secure, NOTHING);
+  }
+
+  /** Whoever may not name clients, or does not, is not listened to: it could be anybody. */
+  #greet(socket: Socket, secure: boolean): void {
+    const { isProxy, headTimeout, onBadProxyHeader } = this.#settings;
+    socket.on('error', () => {});
+    if (!isProxy(addressOf(socket))) {
+      socket.destroy();
+      onBadProxyHeader();
+      return;
+    }
+    this.#greetings.add(socket);
+    readProxyHeader(socket, headTimeout, (header, rest) => {
+      this.#greetings.delete(socket);
+      if (header !== null && !this.#closing) {
+        this.#enter(socket, { ...clientOf(socket, secure), ...header.client }, secure, rest);
+        return;
+      }
+      if (header === null && !this.#closing) onBadProxyHeader();
+      socket.destroy();
+      this.#admit();
+    });
+  }
+
+  /** `rest`: octets that were read already. */
+  #enter(socket: Socket, client: ClientInfo, secure: boolean, rest: Buffer): void {
     const { maxConnectionsPerClient, isProxy, hits, onTooMany } = this.#settings;
-    const address = addressOf(socket);
+    const { address } = client;
     if (this.#clients.of(address) >= maxConnectionsPerClient && address !== '' && !isProxy(address)) {
       hits.maxConnectionsPerClient++;
       // TLS: a handshake for a refusal would be what a flood wants.
       if (secure) socket.destroy();
       else this.#refusals.refuse(socket, onTooMany());
-    } else if (secure) this.#shakeHands(socket, address);
-    else this.#serve((onRead) => readingSocket(socket, onRead));
+    } else if (secure) this.#shakeHands(socket, client, rest);
+    else this.#serve(client, rest, (onRead) => readingSocket(socket, onRead));
   }
 
-  #shakeHands(socket: Socket, address: string): void {
+  #shakeHands(socket: Socket, client: ClientInfo, rest: Buffer): void {
     const peer = peerOf(socket);
-    this.#handshakes.set(peer, socket);
-    this.#clients.add(address);
+    this.#handshakes.set(peer, { socket, client });
+    this.#clients.add(client.address);
     socket.on('error', () => {});
     socket.once('close', () => {
-      if (this.#handshakes.get(peer) === socket) this.#endHandshake(peer, address);
+      if (this.#handshakes.get(peer)?.socket === socket) this.#endHandshake(peer, client);
       this.#admit();
     });
+    if (rest.length > 0) socket.unshift(rest);
     this.#front!.open(socket);
   }
 
-  #endHandshake(peer: string, address: string): void {
+  #endHandshake(peer: string, client: ClientInfo): void {
     this.#handshakes.delete(peer);
-    this.#clients.remove(address);
+    this.#clients.remove(client.address);
   }
 
   #onSecure(socket: TLSSocket): void {
-    this.#endHandshake(peerOf(socket), addressOf(socket));
-    if (this.#closing) socket.destroy();
-    else this.#serve((onRead) => socket.on('data', (chunk) => onRead(chunk, chunk.length)));
+    const peer = peerOf(socket);
+    const client = this.#handshakes.get(peer)?.client;
+    if (client !== undefined) this.#endHandshake(peer, client);
+    if (this.#closing || client === undefined) socket.destroy();
+    else this.#serve(client, NOTHING, (onRead) => socket.on('data', (chunk) => onRead(chunk, chunk.length)));
   }
 
-  #serve(open: (onRead: (buf: Buffer, size: number) => void) => Socket): void {
-    const socket = open((buf, size) => {
+  #serve(client: ClientInfo, rest: Buffer, open: (onRead: (buf: Buffer, size: number) => void) => Socket): void {
+    const onRead = (buf: Buffer, size: number): void => {
       stopClock();
       try {
         connection.onRead(buf, size);
       } finally {
         runClock();
       }
-    });
-    const connection = new ServerConnection(socket, clientOf(socket), this.#connectionSettings);
+    };
+    const connection = new ServerConnection(open(onRead), client, this.#connectionSettings);
     this.connections.add(connection);
-    this.#clients.add(connection.client.address);
+    this.#clients.add(client.address);
+    if (rest.length > 0) onRead(rest, rest.length);
   }
 
   #onClose(connection: ServerConnection): void {
@@ -215,7 +264,8 @@ export class Listener {
     this.#closing = true;
     for (const port of this.#ports) port.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
-    for (const socket of this.#handshakes.values()) socket.destroy();
+    for (const { socket } of this.#handshakes.values()) socket.destroy();
+    for (const socket of this.#greetings) socket.destroy();
     this.#refusals.destroy();
     return new Promise((resolve) => {
       this.#closed = resolve;
@@ -241,12 +291,12 @@ function addressOf(socket: Socket): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-function clientOf(socket: Socket): ClientInfo {
+function clientOf(socket: Socket, encrypted: boolean): ClientInfo {
   return {
     address: addressOf(socket),
     port: socket.remotePort ?? 0,
     localAddress: socket.localAddress ?? '',
     localPort: socket.localPort ?? 0,
-    encrypted: 'encrypted' in socket,
+    encrypted,
   };
 }
