@@ -268,16 +268,4 @@ describe('what keeps it from starting is told in one sentence', () => {
     const outcome = await multiserver(['start', app, '-w', '1', '--start-timeout', '1s']);
     assertSays(outcome, 1, `${app} did not listen within 1 s and was ended.`);
   });
-
-  test('an app that throws, with what it wrote last', async () => {
-    const app = folder.write('throws.cjs', "throw new Error('the database is not there')");
-    const { code, stderr } = await multiserver(['start', app, '-w', '2']);
-    assert.equal(code, 1);
-    const [sentence, ...lines] = stderr.split('\n');
-    assert.equal(
-      sentence,
-      `multiserver: ${app} exited with code 1 before it was ready. The last lines of its standard error:`,
-    );
-    assert.ok(lines.includes('Error: the database is not there'), stderr);
-  });
 });
