@@ -1,7 +1,15 @@
 /** Balances requests over endpoints; an app of its own (Hono). */
 export { LoadBalancer } from './load-balancer.js';
 export type { BalancerEvents } from './load-balancer/events.js';
-export { type BalancerStatus, type EndpointStatus, VERSION, type WorkerStatus } from './load-balancer/status.js';
+export {
+  type BalancerStatus,
+  type EndpointStatus,
+  type PoolStatus,
+  VERSION,
+  type WorkerStatus,
+} from './load-balancer/status.js';
+/** Several pools of endpoints behind one balancer. */
+export type { BalancerPool, Pools } from './load-balancer/pools.js';
 /** The algorithms: constants with defaults, functions for options, classes to derive from. */
 export {
   ALGORITHMS,
@@ -23,8 +31,15 @@ export {
   stickySession,
   type StickySessionOptions,
 } from './balance/index.js';
-/** One server that can take a request. */
+/** One server that can take a request, and those of a pool. */
 export type { Endpoint, EndpointState } from './balance/endpoint.js';
+export type { EndpointInit } from './balance/endpoint-url.js';
+export type { Endpoints } from './balance/endpoints.js';
+/** Where endpoints are found: by name, by service, in a file; or what an own discovery implements. */
+export type { DiscoveredEndpoint, Discovery } from './contracts/discovery.js';
+export { dnsDiscovery, type DnsOptions, srvDiscovery } from './upstream/discovery/dns.js';
+export { fileDiscovery, type FileOptions } from './upstream/discovery/file.js';
+export { staticDiscovery } from './upstream/discovery/static.js';
 /** What an own algorithm implements and sees. */
 export type {
   Algorithm,
@@ -46,11 +61,19 @@ export { callControl, type Control, instanceName, openControl, runningInstances 
 /** Every option as a row: name, default, bounds, meaning, flag. */
 export {
   type CertificateSource,
+  type EndpointSource,
   type EndpointTls,
+  type HealthCheckOptions,
+  type HealthOptions,
   type HttpsOptions,
   type LoadBalancerOptions,
   OPTION_ROWS,
   type OptionRow,
+  type PoolOptions,
+  type QueueOptions,
+  type RateLimitOptions,
+  type RetryOptions,
+  type RouteOptions,
   type SpawnOptions,
 } from './options.js';
 /** What own routes and middleware find in `c.env`, and who the client is. */

@@ -33,6 +33,7 @@ export interface PoolOptions {
   allowUnderscores?: boolean | undefined;
   retries?: RetryOptions | undefined;
   health?: HealthOptions | undefined;
+  healthCheck?: HealthCheckOptions | undefined;
   endpointTls?: EndpointTls | undefined;
 }
 
@@ -158,6 +159,21 @@ export interface HealthOptions {
   statuses?: readonly number[] | undefined;
 }
 
+export interface HealthCheckOptions {
+  /** What each endpoint is asked for; without it none is asked. */
+  path?: string | undefined;
+  interval?: Duration | undefined;
+  timeout?: Duration | undefined;
+  /** Statuses that are good; none: 200 to 399. */
+  status?: readonly number[] | undefined;
+  /** A text that must be in the body. */
+  body?: string | undefined;
+  /** Passed checks in a row that bring an endpoint back. */
+  rise?: number | undefined;
+  /** Failed checks in a row after which it gets no requests. */
+  fall?: number | undefined;
+}
+
 /** What `spawn` takes beside the app. */
 export interface SpawnOptions {
   /** Name of the pool whose endpoints the workers are. */
@@ -224,7 +240,14 @@ export interface ResolvedRoute {
   readonly rateLimit: ResolvedRateLimit | undefined;
 }
 
-export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, 'algorithm' | 'endpoints' | 'endpointTls'>> {
+export interface ResolvedHealthCheck extends Resolved<Omit<HealthCheckOptions, 'path' | 'body'>> {
+  readonly path: string | undefined;
+  readonly body: string | undefined;
+}
+
+type PoolOptionsApart = 'algorithm' | 'endpoints' | 'endpointTls' | 'healthCheck';
+export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, PoolOptionsApart>> {
+  readonly healthCheck: ResolvedHealthCheck;
   readonly endpoints: readonly EndpointSource[];
   readonly endpointTls: EndpointTls;
   /** Undefined: ROUND_ROBIN, which the stage of the pool knows. */

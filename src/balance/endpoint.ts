@@ -28,6 +28,8 @@ export class Endpoint implements EndpointView {
   readonly id: string;
   readonly url: string;
   readonly address: Address;
+  /** Its own name in a Host field. */
+  readonly authority: string;
   /** Name of its pool; given by the pool. */
   pool = '';
   /** Those of a higher number get requests only when none of a lower one can take them. */
@@ -61,7 +63,7 @@ export class Endpoint implements EndpointView {
   failures = 0;
   /** Failures since the last success. */
   consecutiveFailures = 0;
-  /** Until when it is ejected. */
+  /** Until when it is ejected; Infinity: until its health check passes. */
   ejectedUntil = 0;
   /** How often it was ejected in a row, see health/passive.ts. */
   ejections = 0;
@@ -88,6 +90,7 @@ export class Endpoint implements EndpointView {
     this.url = init.url;
     this.address = init.address;
     this.tls = init.tls;
+    this.authority = authorityOf(init.address);
     this.fullWeight = init.weight ?? 1;
     this.weight = this.fullWeight;
     this.priority = init.priority ?? 0;
@@ -99,4 +102,10 @@ export class Endpoint implements EndpointView {
   get state(): EndpointState {
     return STATE_NAMES[this.stateCode]!;
   }
+}
+
+function authorityOf({ host, port, path, secure }: Address): string {
+  if (path !== '') return 'localhost';
+  const name = host.includes(':') ? `[${host}]` : host;
+  return port === (secure ? 443 : 80) ? name : `${name}:${port}`;
 }

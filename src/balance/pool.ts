@@ -24,6 +24,10 @@ export interface PoolOptions {
   readonly maxConcurrent?: number;
   /** Tunnels and event streams at all endpoints together. */
   readonly maxLongLived?: number;
+  /** What health checks say of an endpoint; undefined: nothing yet. Without it all are thought well of. */
+  readonly verdictOn?: (endpoint: Endpoint) => boolean | undefined;
+  /** Called once an endpoint is in the pool. */
+  readonly onAdd?: (endpoint: Endpoint) => void;
   /** Called once for each change of state. */
   readonly onChange?: (endpoint: Endpoint, from: EndpointState, to: EndpointState, reason: string) => void;
   /** Told of faults of the user's own algorithm. */
@@ -51,6 +55,8 @@ export class Pool {
   #slowStart: number;
   #maxConcurrent: number;
   #maxLongLived: number;
+  readonly #verdictOn: NonNullable<PoolOptions['verdictOn']>;
+  readonly #onAdd: NonNullable<PoolOptions['onAdd']>;
   readonly #onChange: NonNullable<PoolOptions['onChange']>;
   readonly #onProblem: NonNullable<PoolOptions['onProblem']>;
   /** Those that may be chosen now; frozen, since users' own algorithms get it. */
@@ -73,6 +79,8 @@ export class Pool {
     this.#slowStart = options.slowStart ?? 0;
     this.#maxConcurrent = options.maxConcurrent ?? Infinity;
     this.#maxLongLived = options.maxLongLived ?? Infinity;
+    this.#verdictOn = options.verdictOn ?? thinkWell;
+    this.#onAdd = options.onAdd ?? ignore;
     this.#onChange = options.onChange ?? ignore;
     this.#onProblem = options.onProblem ?? ignore;
     this.#algorithm = resolveAlgorithm(options.algorithm ?? ROUND_ROBIN, sources, this.#onProblem);
@@ -110,7 +118,7 @@ export class Pool {
 
   /**
    * The endpoint for a request. `tried` are left out, as are those that are full; when no endpoint is ready, all ejected ones are used
-   * (panic): a bad answer is likelier than with a good one, but none at all would be certain.
+   * (panic), and those whose health is not known yet: a bad answer is likelier than with a good one, but none at all would be certain.
    */
   pick(request: RequestView, tried: readonly Endpoint[] | null): Endpoint | undefined {
     if (this.#nextCheck !== Infinity) this.advance();
@@ -191,6 +199,7 @@ export class Pool {
     this.#changed = true;
     if (state === READY) this.ready(endpoint, 'added');
     else this.#move(endpoint, state, 'added');
+    this.#onAdd(endpoint);
   }
 
   /** It can take requests: started, or known to be good again. Nothing happens to one that drains or is in maintenance. */
@@ -201,7 +210,25 @@ export class Pool {
     this.#enter(endpoint, reason);
   }
 
+  /** Its health checks say something else than before. */
+  checked(endpoint: Endpoint, good: boolean, reason: string): void {
+    const { stateCode } = endpoint;
+    if (stateCode !== STARTING && stateCode !== READY && stateCode !== EJECTED) return;
+    if (!good) this.#distrust(endpoint, reason);
+    else if (endpoint.up && (stateCode === STARTING || endpoint.ejectedUntil === Infinity))
+      this.ready(endpoint, reason);
+  }
+
+  #distrust(endpoint: Endpoint, reason: string): void {
+    endpoint.ejectedUntil = Infinity;
+    this.#move(endpoint, EJECTED, reason);
+    this.#schedule(this.#sources.now());
+  }
+
   #enter(endpoint: Endpoint, reason: string): void {
+    const verdict = this.#verdictOn(endpoint);
+    if (verdict === false) return this.#distrust(endpoint, 'its health check fails');
+    if (verdict === undefined) return this.#move(endpoint, STARTING, 'its health is not known yet');
     const now = this.#sources.now();
     endpoint.readySince = now;
     endpoint.consecutiveFailures = 0;
@@ -306,7 +333,7 @@ export class Pool {
     const candidates =
       ready.length > 0
         ? ready.filter(({ priority }) => priority === first)
-        : this.#endpoints.filter((endpoint) => endpoint.stateCode === EJECTED);
+        : this.#endpoints.filter(({ stateCode, up }) => stateCode === EJECTED || (stateCode === STARTING && up));
     this.#candidates = Object.freeze(candidates);
     this.#reserve = Object.freeze(ready.filter(({ priority }) => priority !== first));
     if (!this.#membersChanged) return;
@@ -339,3 +366,7 @@ function isFull(endpoint: Endpoint): boolean {
 }
 
 function ignore(): void {}
+
+function thinkWell(): boolean {
+  return true;
+}

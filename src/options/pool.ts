@@ -4,6 +4,7 @@ import type { DiscoveredEndpoint, Discovery } from '../contracts/discovery.js';
 import type {
   EndpointSource,
   EndpointTls,
+  HealthCheckOptions,
   HealthOptions,
   PoolOptions,
   QueueOptions,
@@ -55,6 +56,22 @@ const HEALTH = {
   maxEjectTime: row.duration('5m', '1ms', DAY, 'Longest time an endpoint is ejected.'),
   statuses: row.errorStatuses('Statuses of endpoints that count as failures.'),
 } satisfies Record<keyof HealthOptions, z.ZodType>;
+
+const HEALTH_CHECK = {
+  path: row.text(
+    "a path that begins with '/', without spaces",
+    (path) => /^\/[!-~]*$/.test(path),
+    'none: not checked',
+    'Path that each endpoint is asked for again and again, to learn whether it is well.',
+    '--health <path>',
+  ),
+  interval: row.duration('5s', '10ms', DAY, 'Between the checks of an endpoint, ± 10 %.'),
+  timeout: row.duration('2s', '1ms', '1h', 'For one check, connecting included.'),
+  status: row.statuses('Statuses that are good; none: 200 to 399.'),
+  body: row.text('a text', () => true, 'none', 'A text that must be in the first 64 KB of the body.'),
+  rise: row.integer(2, 1, 1000, 'Passed checks in a row that bring an endpoint back.'),
+  fall: row.integer(3, 1, 1000, 'Failed checks in a row after which an endpoint gets no requests.'),
+} satisfies Record<keyof HealthCheckOptions, z.ZodType>;
 
 const ALGORITHM_ALLOWED =
   "an algorithm: a constant such as ROUND_ROBIN, a function (candidates, request) => endpoint, or an object with such a method 'pick'";
@@ -162,6 +179,7 @@ export const POOL = {
   ),
   retries: group(RETRIES),
   health: group(HEALTH),
+  healthCheck: group(HEALTH_CHECK),
   endpointTls: group(ENDPOINT_TLS),
 } satisfies Record<keyof PoolOptions, z.ZodType>;
 
@@ -176,7 +194,13 @@ export function completePool(data: PoolValues, given: PoolOptions, fail: Fail, p
     outOfOrder(`${prefix}health`, 'ejectTime', 'maxEjectTime', health, given.health);
   if (wrong !== undefined) throw fail(wrong);
   const size = queue.size ?? Math.min(10 * (limit === Infinity ? 100 : limit), 1_000_000);
-  return { ...data, algorithm: data.algorithm, queue: { size, timeout: queue.timeout } };
+  const { path, body, ...check } = data.healthCheck;
+  return {
+    ...data,
+    algorithm: data.algorithm,
+    queue: { size, timeout: queue.timeout },
+    healthCheck: { ...check, path, body },
+  };
 }
 
 /** The one of the two that was given is named: nobody looks for the other where only its default stands in the way. */

@@ -38,7 +38,7 @@ export function writeRequestHead(exchange: Exchange, endpoint: Endpoint, setting
   const { pairs, kinds, listed } = exchange.head;
   const { client, forwarded } = exchange;
   let out = exchange.method + ' ' + exchange.target + ' HTTP/1.1\r\nHost: ';
-  out += settings.preserveHost && exchange.authority !== '' ? exchange.authority : hostOf(endpoint);
+  out += settings.preserveHost && exchange.authority !== '' ? exchange.authority : endpoint.authority;
   out += '\r\n';
 
   let via = '';
@@ -128,13 +128,6 @@ function asksForTrailers(te: string): boolean {
 /** A value that is no number stands for no limit, and is passed on as it is. */
 function decrement(value: string): string {
   return /^\d{1,15}$/.test(value) ? String(Math.max(0, Number(value) - 1)) : value;
-}
-
-function hostOf(endpoint: Endpoint): string {
-  const { host, port, path, secure } = endpoint.address;
-  if (path !== '') return 'localhost';
-  const name = host.includes(':') ? '[' + host + ']' : host;
-  return port === (secure ? 443 : 80) ? name : name + ':' + port;
 }
 
 /** A peer on a Unix socket has no address: RFC 7239 §6.2 calls that `unknown`. */

@@ -9,6 +9,7 @@ import type { MultiserverError } from '../errors.js';
 import type { Exchange, Reply } from '../exchange.js';
 import type { HeadLimits } from '../http1/head-parser.js';
 import type { ResolvedPoolOptions } from '../option-types.js';
+import { HealthChecks } from '../upstream/health-checks.js';
 import { Upstream } from '../upstream/connections.js';
 import type { LimitHits } from '../util/limits.js';
 import { EndpointSources, parseSources } from './endpoint-sources.js';
@@ -39,6 +40,7 @@ export class PoolStage {
   /** Until when it is not told again that an endpoint's certificate is bad. */
   readonly #distrusted = new WeakMap<Endpoint, number>();
   readonly #upstream: Upstream;
+  readonly #checks: HealthChecks;
   #options: ResolvedPoolOptions;
   #context: ForwardingContext;
 
@@ -54,11 +56,14 @@ export class PoolStage {
         algorithm: options.algorithm ?? ROUND_ROBIN,
         onChange: (endpoint, from, to, reason) => {
           if (to === 'gone') {
+            checks.forget(endpoint);
             upstream.release(endpoint);
             this.workers.onGone(endpoint);
           } else if (to === 'draining') this.#lasting.drain(endpoint, this.#options.drainTime);
           onChange(endpoint, from, to, reason);
         },
+        verdictOn: (endpoint) => checks.verdictOn(endpoint),
+        onAdd: (endpoint) => checks.watch(endpoint),
         onProblem,
       },
       sources,
@@ -69,6 +74,8 @@ export class PoolStage {
     this.workers = new WorkerEndpoints(pool);
     const upstream = new Upstream({ ...heads, ...upstreamSettings(options), hits, now });
     this.#upstream = upstream;
+    const checks = new HealthChecks(pool, options.healthCheck, (endpoint, handler) => upstream.open(endpoint, handler));
+    this.#checks = checks;
     this.#admission = new Admission({ ...admissionSettings(options), hasRoom: () => pool.hasRoom() }, now);
     this.#budget = new RetryBudget(options.retries);
     this.#context = {
@@ -119,6 +126,7 @@ export class PoolStage {
     this.pool.configure(poolSettings(options));
     this.#budget.configure(options.retries);
     this.#admission.configure(admissionSettings(options));
+    this.#checks.configure(options.healthCheck);
     this.#sources.configure(parseSources(options.endpoints));
   }
 
@@ -137,6 +145,7 @@ export class PoolStage {
 
   close(): void {
     this.endpoints.close();
+    this.#checks.close();
     this.#upstream.close();
   }
 }

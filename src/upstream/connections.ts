@@ -49,6 +49,11 @@ export class EndpointConnections {
       connection.assign(handler);
       return connection;
     }
+    return this.open(handler);
+  }
+
+  /** A connection that is made now. */
+  open(handler: ResponseHandler): ClientConnection {
     const connection = new ClientConnection(this.#dial, this.#settings, handler);
     this.#all.add(connection);
     return connection;
@@ -104,8 +109,16 @@ export class Upstream {
   }
 
   acquire(endpoint: Endpoint, handler: ResponseHandler): ClientConnection {
-    const connections = endpoint.connections as EndpointConnections | null;
-    return (connections ?? this.prepare(endpoint)).acquire(handler);
+    return this.#connectionsOf(endpoint).acquire(handler);
+  }
+
+  /** A connection that no request has used before. */
+  open(endpoint: Endpoint, handler: ResponseHandler): ClientConnection {
+    return this.#connectionsOf(endpoint).open(handler);
+  }
+
+  #connectionsOf(endpoint: Endpoint): EndpointConnections {
+    return (endpoint.connections as EndpointConnections | null) ?? this.prepare(endpoint);
   }
 
   /**

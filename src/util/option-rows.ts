@@ -149,8 +149,14 @@ export function words(description: string, flag?: Flag) {
 
 /** A list of statuses of 4xx and 5xx, empty by default. */
 export function errorStatuses(description: string) {
-  const allowed = 'a list of statuses from 400 to 599';
-  return check<readonly number[]>((value) => Array.isArray(value) && value.every(isErrorStatus), allowed)
+  return statuses(description, 400);
+}
+
+/** A list of final statuses, empty by default. */
+export function statuses(description: string, least = 200) {
+  const allowed = `a list of statuses from ${least} to 599`;
+  const test = (item: unknown) => Number.isInteger(item) && within(item as number, least, 599);
+  return check<readonly number[]>((value) => Array.isArray(value) && value.every(test), allowed)
     .transform((value) => [...value])
     .prefault([])
     .meta({ kind: 'numbers', default: '[]', allowed, description } satisfies RowMeta);
@@ -158,10 +164,6 @@ export function errorStatuses(description: string) {
 
 function isWord(item: unknown): boolean {
   return typeof item === 'string' && !item.includes('\0');
-}
-
-function isErrorStatus(item: unknown): boolean {
-  return Number.isInteger(item) && within(item as number, 400, 599);
 }
 
 /** PEM text, its bytes, or the path of a file. */

@@ -28,14 +28,14 @@ export function countOutcome(endpoint: Endpoint, outcome: Outcome, options: Pass
 /**
  * Failures may eject at most half of the pool and never the last one available: when most endpoints fail, the fault is likelier
  * elsewhere, and the rest could not bear the load. Endpoints that are down for other reasons (starting, draining, in maintenance, an own
- * worker that refused its connection) are no part of that pool.
+ * worker that refused its connection, one whose health check fails) are no part of that pool.
  */
 export function mayEject(endpoint: Endpoint, endpoints: readonly Endpoint[]): boolean {
   let ready = 0;
   let ejected = 0;
   for (const other of endpoints) {
     if (other.stateCode === READY) ready++;
-    else if (other.stateCode === EJECTED && !other.refused) ejected++;
+    else if (other.stateCode === EJECTED && !other.refused && other.ejectedUntil !== Infinity) ejected++;
   }
   return endpoint.stateCode === READY && ready > 1 && ejected + 1 <= (ready + ejected) / 2;
 }
