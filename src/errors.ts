@@ -44,6 +44,7 @@ export const ERRORS = {
   ),
   MS_CLIENT_GONE: row(0, 'client', false, 'The client closed the connection before the answer was complete.'),
   MS_CLIENT_STALLED: row(0, 'client', false, 'The client stopped reading the answer.'),
+  MS_METHOD_TOO_LONG: row(501, 'client', false, 'The method is longer than any that is known.'),
   MS_UNKNOWN_TRANSFER_CODING: row(501, 'client', false, 'The transfer coding is not supported.'),
   MS_VERSION_NOT_SUPPORTED: row(505, 'client', false, 'The HTTP version is not supported.'),
 

@@ -101,7 +101,8 @@ export class ChunkedDecoder {
         case SIZE: {
           const v = HEX[c]!;
           if (v !== 0) {
-            if (++this.#digits > MAX_DIGITS) return this.#fail(start, to, p);
+            // Leading zeros are legal and say nothing.
+            if ((v > 1 || this.#left > 0) && ++this.#digits > MAX_DIGITS) return this.#fail(start, to, p);
             this.#left = this.#left * 16 + v - 1;
             state = SIZE;
           } else if (state === SIZE_FIRST) return this.#fail(start, to, p);

@@ -45,6 +45,7 @@ const SP = 32;
 const HTAB = 9;
 const COLON = 58;
 
+/** Longer than any that is registered (RFC 9112 §3: 501 then). */
 const MAX_METHOD = 32;
 /** The upper bound of `maxFields`. */
 const MAX_FIELDS = 10_000;
@@ -197,7 +198,7 @@ export class HeadParser {
         case METHOD: {
           while (p < end && TCHAR[buf[p]!] !== 0) p++;
           const length = p - base - mark;
-          if (length > MAX_METHOD) return this.#fail('MS_BAD_REQUEST_LINE');
+          if (length > MAX_METHOD) return this.#fail('MS_METHOD_TOO_LONG');
           if (p === end) break;
           if (buf[p] !== SP || length === 0) return this.#fail('MS_BAD_REQUEST_LINE');
           this.#lineStart = mark;

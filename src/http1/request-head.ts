@@ -32,7 +32,10 @@ export function readRequestHead(parser: HeadParser, framing: Framing, exchange: 
         break;
     }
   }
-  if (host === null ? minor === 1 : !isAuthority(host)) return 'MS_BAD_HOST';
+  if (host === null ? minor === 1 : !isAuthority(host)) {
+    // Of an absolute target the authority counts: Host is read for its number and form only (RFC 9112 §3.2.2).
+    if (host !== '' || !/^http/i.test(target)) return 'MS_BAD_HOST';
+  }
   exchange.authority = host ?? '';
 
   if (method === 'CONNECT') {

@@ -79,7 +79,7 @@ wire('a chunked request is framed anew: extensions are gone, the content is the 
   client.send(
     head('POST / HTTP/1.1', 'Host: a.example', 'Transfer-Encoding: chunked'),
     '3;name="v;a\\"l"\r\nabc\r\n',
-    '0005\r\ndefgh\r\n',
+    `${'0'.repeat(20)}5\r\ndefgh\r\n`,
     '0;last\r\n\r\n',
   );
   const call = await origin.request();

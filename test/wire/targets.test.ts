@@ -10,6 +10,14 @@ wire('an absolute target is accepted, and its authority wins over Host', async (
   await client.response(200);
 });
 
+wire('with an absolute target Host may be empty', async ({ client, origin }) => {
+  client.send(head('GET http://real.example/ HTTP/1.1', 'Host:'));
+  const call = await origin.request('GET /');
+  assert.equal(call.field('host'), 'real.example');
+  call.answer(200);
+  await client.response(200);
+});
+
 wire('an absolute target without a path is the root', async ({ client, origin }) => {
   client.send(
     head('GET http://real.example HTTP/1.1', 'Host: real.example'),
@@ -114,6 +122,8 @@ for (const [what, bytes, status] of [
     head('POST / HTTP/1.1', 'Host: a.example', 'Transfer-Encoding: gzip, chunked') + '0\r\n\r\n',
     501,
   ],
+  ['an empty Host', head('GET / HTTP/1.1', 'Host:'), 400],
+  ['a method longer than all that are known', head(`${'M'.repeat(33)} / HTTP/1.1`, 'Host: a.example'), 501],
   ['HTTP/2.0 in the request line', head('GET / HTTP/2.0', 'Host: a.example'), 505],
 ] as const) {
   wire(`a request with ${what} is refused with ${status} and the connection closed`, async ({ client, origin }) => {
