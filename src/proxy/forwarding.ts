@@ -291,7 +291,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#mayRetry(false, died || unsent);
     // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes. A request
     // whose time went by in the queue or elsewhere tells nothing of the endpoint: else too much load would eject good ones.
-    const late = code === 'MS_TIMEOUT' && this.#context.now() - this.#sentAt < this.#timeout / 2;
+    const late = code === 'MS_TIMEOUT' && this.#deadline - this.#sentAt < this.#timeout / 2;
     const innocent = (closed && this.#reused && !connection.answered) || this.#longLived || late;
     this.#settle(!innocent, refused);
     if (again) this.#retry(error);
