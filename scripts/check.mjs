@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const CHECKS = [
   ['types and build', 'node', 'scripts/build.mjs'],
+  ['types of the TypeScript example', 'node_modules/.bin/tsc', '-p', 'examples/typescript'],
   ['lint', 'node_modules/.bin/oxlint', '--type-aware', '--deny-warnings'],
   ['format', 'node_modules/.bin/oxfmt', '--check'],
   ['package', 'node_modules/.bin/publint', '--strict'],
