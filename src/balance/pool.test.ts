@@ -96,6 +96,18 @@ test('maintenance by hand outlasts a restart of the worker, which is then back w
   assert.equal(changes.at(-1), 'worker:0 maintenance starting: by hand');
 });
 
+test('an own worker that does not listen is waited for when it is the only one, not tried again and again', () => {
+  const { pool, endpoints, sources } = poolOf([1], {}, undefined, true);
+  const [only] = endpoints as [Endpoint];
+  pool.begin(only);
+  pool.finish(only, outcome({ failed: true, status: 0 }), true);
+  assert.equal(pool.pick(any, null), undefined);
+  assert.deepEqual([pool.expecting, pool.hasRoom()], [true, false]);
+  sources.time = 1000;
+  assert.ok(pool.hasRoom());
+  assert.equal(pool.pick(any, null), only);
+});
+
 test('those already tried are left out', () => {
   const { pool, endpoints } = poolOf([1, 1, 1]);
   const tried: Endpoint[] = [];

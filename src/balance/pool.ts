@@ -30,6 +30,8 @@ export interface PoolOptions {
   readonly onAdd?: (endpoint: Endpoint) => void;
   /** Called once for each change of state. */
   readonly onChange?: (endpoint: Endpoint, from: EndpointState, to: EndpointState, reason: string) => void;
+  /** Whether an own worker will come or come back: worth waiting for when nobody else is there. */
+  readonly isExpecting?: () => boolean;
   /** Told of faults of the user's own algorithm. */
   readonly onProblem?: (message: string, error?: unknown) => void;
 }
@@ -58,6 +60,7 @@ export class Pool {
   readonly #verdictOn: NonNullable<PoolOptions['verdictOn']>;
   readonly #onAdd: NonNullable<PoolOptions['onAdd']>;
   readonly #onChange: NonNullable<PoolOptions['onChange']>;
+  readonly #isExpecting: NonNullable<PoolOptions['isExpecting']>;
   readonly #onProblem: NonNullable<PoolOptions['onProblem']>;
   /** Those that may be chosen now; frozen, since users' own algorithms get it. */
   #candidates: readonly Endpoint[] = [];
@@ -82,6 +85,7 @@ export class Pool {
     this.#verdictOn = options.verdictOn ?? thinkWell;
     this.#onAdd = options.onAdd ?? ignore;
     this.#onChange = options.onChange ?? ignore;
+    this.#isExpecting = options.isExpecting ?? (() => false);
     this.#onProblem = options.onProblem ?? ignore;
     this.#algorithm = resolveAlgorithm(options.algorithm ?? ROUND_ROBIN, sources, this.#onProblem);
   }
@@ -134,12 +138,16 @@ export class Pool {
 
   /** Whether any endpoint may take one more request. */
   hasRoom(): boolean {
-    if (this.#maxConcurrent === Infinity) return true;
     if (this.#nextCheck !== Infinity) this.advance();
     if (this.#changed) this.#refresh();
     // Nobody to wait for: better an answer at once than a full queue.
-    if (this.#candidates.length === 0) return true;
-    return !this.#candidates.every(isFull) || !this.#reserve.every(isFull);
+    if (this.#candidates.length === 0) return !this.expecting;
+    return this.#maxConcurrent === Infinity || !this.#candidates.every(isFull) || !this.#reserve.every(isFull);
+  }
+
+  /** An own worker will come: worth waiting for when nobody else is there. */
+  get expecting(): boolean {
+    return this.#isExpecting() || this.#endpoints.some(isDown);
   }
 
   /** The value of a `Set-Cookie` field for the endpoint's answer, if the algorithm wants one. */
@@ -303,7 +311,7 @@ export class Pool {
 
   #eject(endpoint: Endpoint, refused: boolean, reason: string): void {
     const now = this.#sources.now();
-    const time = startEjection(endpoint, this.#health, now);
+    const time = startEjection(endpoint, this.#health, now, refused);
     endpoint.refused = refused;
     this.#move(endpoint, EJECTED, `${reason}; back in ${Math.round(time / 1000)} s`);
     this.#schedule(now);
@@ -333,7 +341,9 @@ export class Pool {
     const candidates =
       ready.length > 0
         ? ready.filter(({ priority }) => priority === first)
-        : this.#endpoints.filter(({ stateCode, up }) => stateCode === EJECTED || (stateCode === STARTING && up));
+        : this.#endpoints.filter((endpoint) =>
+            endpoint.stateCode === STARTING ? endpoint.up : endpoint.stateCode === EJECTED && !endpoint.refused,
+          );
     this.#candidates = Object.freeze(candidates);
     this.#reserve = Object.freeze(ready.filter(({ priority }) => priority !== first));
     if (!this.#membersChanged) return;
@@ -363,6 +373,11 @@ export class Pool {
 
 function isFull(endpoint: Endpoint): boolean {
   return endpoint.inFlight - endpoint.longLived >= endpoint.limit;
+}
+
+/** An own worker that does not listen: it has ended, which will be known in a moment, or it is about to listen again. */
+function isDown({ stateCode, refused }: Endpoint): boolean {
+  return stateCode === EJECTED && refused;
 }
 
 function ignore(): void {}

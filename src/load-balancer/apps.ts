@@ -55,10 +55,12 @@ export class Apps {
     );
     const app = { supervisor, endpoints };
     this.#apps.push(app);
+    endpoints.expect(supervisor);
     try {
       return endpointsOf(app, await supervisor.start());
     } catch (error) {
       this.#apps.splice(this.#apps.indexOf(app), 1);
+      endpoints.forget(supervisor);
       throw error;
     }
   }

@@ -18,7 +18,7 @@ import type { Limit } from '../util/limits.js';
 import { writeRequestHead } from './forward-headers.js';
 import type { ForwardingContext } from './forwarding-context.js';
 import { type LastingReply, lastingReply } from './lasting-reply.js';
-import { IDEMPOTENT, isRefusal, SAFE, secondsOf } from './retry-rules.js';
+import { IDEMPOTENT, isRefusal, isRepeatable, SAFE, secondsOf } from './retry-rules.js';
 
 /** A request that was there when so many workers died is taken to be why, and brings no further one down. */
 const MAX_DEATHS = 2;
@@ -117,7 +117,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     let endpoint = pool.pick(this.#exchange, this.#tried);
     // Better the one that failed than none.
     if (endpoint === undefined && this.#tried !== null) endpoint = pool.pick(this.#exchange, null);
-    if (endpoint === undefined) return this.#giveUp(error ?? new MultiserverError('MS_NO_ENDPOINT'));
+    if (endpoint === undefined) return this.#await(error ?? new MultiserverError('MS_NO_ENDPOINT'));
     this.#attempts++;
     this.#endpoint = endpoint;
     this.#sentAt = now();
@@ -128,6 +128,14 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#reused = connection.requests > 0;
     if (connection.connected) this.onConnected();
     else connection.connectBy(this.#deadline);
+  }
+
+  /** No endpoint is left; if one is to come, it is waited for, as for a free place. */
+  #await(error: MultiserverError): void {
+    const { pool, admission } = this.#context;
+    if (!pool.expecting) return this.#giveUp(error);
+    this.#leave();
+    if (!admission.enqueue(this, this.#deadline)) this.#exceed('queue.size', 'MS_QUEUE_FULL');
   }
 
   onConnected(): void {
@@ -283,10 +291,14 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const unsent = distrusted || code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
     const closed = code === 'MS_ENDPOINT_CLOSED' || code === 'MS_ENDPOINT_RESET';
     const died = this.#endpoint!.worker && (unsent || closed);
-    if (died && connection.sent) this.#deaths++;
+    // One that died may still be connected to for a moment.
+    if (died && !unsent && connection.sent && !this.#tried?.includes(this.#endpoint!)) this.#deaths++;
     const again =
       this.#status === 0 &&
-      (unsent || (closed && !connection.answered && this.#isRepeatable(connection))) &&
+      (unsent ||
+        (closed &&
+          !connection.answered &&
+          (isRepeatable(this.#exchange.method, connection.sent, this.#reused) || this.#hasRetryKey()))) &&
       this.#deaths < MAX_DEATHS &&
       this.#mayRetry(false, died || unsent);
     // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes. A request
@@ -299,14 +311,6 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#end();
       this.#reply.fail(error);
     } else this.#giveUp(error);
-  }
-
-  /** Whether sending the request once more can do no harm, after the endpoint may have seen it. */
-  #isRepeatable(connection: ClientConnection): boolean {
-    const { method } = this.#exchange;
-    if (!connection.sent) return true;
-    if (this.#reused ? IDEMPOTENT.has(method) : SAFE.has(method)) return true;
-    return this.#hasRetryKey();
   }
 
   #hasRetryKey(): boolean {

@@ -64,6 +64,7 @@ export class PoolStage {
         },
         verdictOn: (endpoint) => checks.verdictOn(endpoint),
         onAdd: (endpoint) => checks.watch(endpoint),
+        isExpecting: () => this.workers.expecting,
         onProblem,
       },
       sources,

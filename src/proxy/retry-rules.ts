@@ -5,6 +5,11 @@ export const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'
 /** Doing it changes nothing (RFC 9110 §9.2.1). */
 export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** Whether sending a request once more can do no harm, after the endpoint may have seen it; `reused`: on a connection that was idle. */
+export function isRepeatable(method: string, sent: boolean, reused: boolean): boolean {
+  return !sent || (reused ? IDEMPOTENT : SAFE).has(method);
+}
+
 /** Nobody listens there. The private socket of an own worker that died is not there any more, either. */
 export function isRefusal({ cause }: MultiserverError): boolean {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code;

@@ -1,15 +1,37 @@
 import { Endpoint, READY } from '../balance/endpoint.js';
 import type { Pool } from '../balance/pool.js';
-import type { WorkerView } from '../supervisor/types.js';
+import type { WorkerState, WorkerView } from '../supervisor/types.js';
+
+interface Crew {
+  readonly workers: readonly WorkerView[];
+}
+
+const COMING: ReadonlySet<WorkerState> = new Set(['starting', 'crashed', 'backoff']);
 
 /** Keeps a pool in step with a supervisor's workers: each ready worker is an endpoint, whose id is its slot. */
 export class WorkerEndpoints {
   readonly #pool: Pool;
   readonly #byPid = new Map<number, Endpoint>();
+  readonly #crews = new Set<Crew>();
   readonly #waiting = new Map<Endpoint, () => void>();
 
   constructor(pool: Pool) {
     this.#pool = pool;
+  }
+
+  /** Workers of `crew` are to come, and to come back whenever they crash. */
+  expect(crew: Crew): void {
+    this.#crews.add(crew);
+  }
+
+  /** They will not. */
+  forget(crew: Crew): void {
+    this.#crews.delete(crew);
+  }
+
+  get expecting(): boolean {
+    for (const { workers } of this.#crews) if (workers.some(({ state }) => COMING.has(state))) return true;
+    return false;
   }
 
   get(worker: WorkerView): Endpoint | undefined {

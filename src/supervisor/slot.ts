@@ -5,6 +5,8 @@ import type { Launcher } from './launch.js';
 import type { CrashInfo, SupervisorHooks, SupervisorOptions } from './types.js';
 import { endedEarly, Worker } from './worker.js';
 
+/** Longest delay of a start when no other worker is there, ms. */
+const LONGEST_ALONE = 1000;
 /** Given to a process to end by itself after SIGTERM, however long its last requests took; a stop time-out that is shorter wins. */
 const GRACE = 1000;
 
@@ -15,6 +17,8 @@ export interface Crew {
   readonly launcher: Launcher;
   readonly guard: GroupGuard;
   readonly random: () => number;
+  /** Whether a worker takes requests, or is being started. */
+  hasWorkers(): boolean;
   count: number;
   publicPort: number | undefined;
 }
@@ -170,14 +174,17 @@ export class Slot {
   #respawnLater(): void {
     if (this.#closed || this.#timer !== null) return;
     if (this.current !== null && this.current.state === 'crashed') this.current.state = 'backoff';
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = null;
-        this.#restarts += 1;
-        this.#launch(false).catch((error: Error) => this.#onLaunchError(error));
-      },
-      backoffDelay(Math.max(1, this.#crashes), this.#crew.random),
-    );
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#restarts += 1;
+      this.#launch(false).catch((error: Error) => this.#onLaunchError(error));
+    }, this.#backoff());
+  }
+
+  /** To protect the others is what the delay is for: when there are none, the clients who wait come first. */
+  #backoff(): number {
+    const delay = backoffDelay(Math.max(1, this.#crashes), this.#crew.random);
+    return this.#crew.hasWorkers() ? delay : Math.min(delay, LONGEST_ALONE);
   }
 
   /** It could not even be tried, for example because the app's file is gone: told and tried again like any crash. */

@@ -55,6 +55,7 @@ export class Supervisor {
           launcher,
           guard,
           random: this.#random,
+          hasWorkers: () => this.workers.some(({ state }) => state === 'ready' || state === 'starting'),
           count,
           publicPort,
         };

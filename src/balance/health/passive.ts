@@ -13,6 +13,9 @@ export interface PassiveHealthOptions {
 
 export const DEFAULT_HEALTH: PassiveHealthOptions = { failures: 5, ejectTime: 30_000, maxEjectTime: 300_000 };
 
+/** Of an own worker whose connection was refused, ms: that it does not listen is seen at once, whenever it is tried again. */
+const REFUSED_TIME = 1000;
+
 /** Counts an attempt's end at the endpoint. True: it has failed so often in a row that it should be ejected. */
 export function countOutcome(endpoint: Endpoint, outcome: Outcome, options: PassiveHealthOptions): boolean {
   if (!outcome.failed && (options.statuses === undefined || !options.statuses.includes(outcome.status))) {
@@ -41,11 +44,11 @@ export function mayEject(endpoint: Endpoint, endpoints: readonly Endpoint[]): bo
 }
 
 /** Counts the ejection and returns how many milliseconds it lasts. A row ends when an endpoint has lasted as long as it was ejected. */
-export function startEjection(endpoint: Endpoint, options: PassiveHealthOptions, now: number): number {
+export function startEjection(endpoint: Endpoint, options: PassiveHealthOptions, now: number, refused = false): number {
   const lasted = now - endpoint.readySince;
   endpoint.ejections =
     endpoint.ejections > 0 && lasted < ejectionTime(endpoint.ejections, options) ? endpoint.ejections + 1 : 1;
-  const time = ejectionTime(endpoint.ejections, options);
+  const time = refused ? REFUSED_TIME : ejectionTime(endpoint.ejections, options);
   endpoint.consecutiveFailures = 0;
   endpoint.ejectedUntil = now + time;
   return time;
