@@ -89,6 +89,18 @@ const STICKY_SECRET = withEnv(
   BALANCING,
 );
 
+const WATCH = withEnv(
+  {
+    name: 'watch',
+    kind: 'boolean',
+    flag: '--watch',
+    default: 'false',
+    allowed: 'true or false',
+    description: 'Start the workers anew when a source file changes (for development).',
+  },
+  WORKERS,
+);
+
 /** Rows that are asked for often come under a heading of their own. */
 const balancer = OPTION_ROWS.balancer.filter(hasFlag).map((row) => {
   const often =
@@ -100,7 +112,7 @@ const spawn = OPTION_ROWS.spawn.filter(hasFlag).map((row) => withEnv(row, WORKER
 
 /** What each command takes. */
 export const FLAGS = {
-  start: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...spawn, STICKY, STICKY_SECRET, ...balancer],
+  start: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...spawn, WATCH, STICKY, STICKY_SECRET, ...balancer],
   proxy: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, STICKY, STICKY_SECRET, ...balancer],
   status: [NAME, own('json', 'boolean', '--json', 'false', 'true or false', 'JSON instead of a table.'), DEBUG],
   stop: [NAME, DEBUG],

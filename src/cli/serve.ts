@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { relative } from 'node:path';
 import {
   instanceName,
   LoadBalancer,
@@ -14,6 +15,7 @@ import { foldersOf, openInstance, type InstanceId } from './instance.js';
 import type { Log } from './log.js';
 import { narrate } from './narrate.js';
 import { Reloading, watchTerminal } from './reloading.js';
+import { SourceWatcher } from './source-watcher.js';
 
 export interface ServeSettings {
   readonly id: InstanceId;
@@ -25,6 +27,8 @@ export interface ServeSettings {
   readonly target: string;
   /** How many workers will come up; 0: none. */
   readonly workers: number;
+  /** Folders whose sources start the workers anew when they change. */
+  readonly watched: readonly string[];
   /** Spawns the workers or adds the endpoints. */
   prepare(balancer: LoadBalancer): Promise<unknown>;
 }
@@ -56,7 +60,11 @@ export async function serve(settings: ServeSettings): Promise<number> {
       throw error;
     }
   }
+  const watcher = watchSources(settings.watched, log, (path) => {
+    if (!ending.begun) reloading.reload(`${relative('.', path)} has changed`).catch(() => {}); // it is in the log
+  });
   await ending.done;
+  watcher.close();
   control?.close();
   log.event('info', 'stopped', 'Stopped');
   if (isTerminalGone()) endByHangUp();
@@ -100,6 +108,11 @@ class Ending {
       });
     }
   }
+}
+
+function watchSources(folders: readonly string[], log: Log, onChange: (path: string) => void): SourceWatcher {
+  const onProblem = (message: string) => log.event('warn', 'watch', `--watch: ${message}`);
+  return new SourceWatcher(folders, { onChange, onProblem });
 }
 
 function onHangUp(isTerminalGone: () => boolean, ending: Ending, reloading: Reloading): void {

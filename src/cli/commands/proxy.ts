@@ -12,6 +12,7 @@ export async function proxy(urls: readonly string[], given: Given): Promise<numb
     ...common,
     target: urls.length === 1 ? endpoints[0]! : 'endpoint',
     workers: 0,
+    watched: [],
     prepare: async (balancer) => balancer.reconfigure({ endpoints }),
   });
 }

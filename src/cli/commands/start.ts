@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { OPTION_ROWS, type SpawnOptions } from '../../index.js';
 import { findApp, isDirectory } from '../app.js';
 import { serve } from '../serve.js';
@@ -18,12 +18,19 @@ export async function start(name: string | undefined, rest: readonly string[], g
     cwd: folder,
     ...(asked.envFile === undefined ? {} : { envFile: resolve(asked.envFile) }),
   };
+  const isWatched = given.values.get('watch') === true;
   const workers = typeof spawn.count === 'number' ? spawn.count : availableParallelism();
 
   if (name === undefined && rest.length > 0) {
     const target = rest.join(' ');
     expectWhere(common.where, `start -p 3000 -- ${target}`);
-    return serve({ ...common, target, workers, prepare: (balancer) => balancer.spawn([...rest], spawn) });
+    return serve({
+      ...common,
+      target,
+      workers,
+      watched: isWatched ? [folder] : [],
+      prepare: (balancer) => balancer.spawn([...rest], spawn),
+    });
   }
   const app = findApp(name, folder);
   const options: SpawnOptions = {
@@ -33,5 +40,11 @@ export async function start(name: string | undefined, rest: readonly string[], g
     nodeArgs: [...app.nodeArgs, ...(spawn.nodeArgs ?? [])],
     env: app.env,
   };
-  return serve({ ...common, target: app.label, workers, prepare: (balancer) => balancer.spawn(app.file, options) });
+  return serve({
+    ...common,
+    target: app.label,
+    workers,
+    watched: isWatched ? [folder, dirname(app.file)] : [],
+    prepare: (balancer) => balancer.spawn(app.file, options),
+  });
 }
