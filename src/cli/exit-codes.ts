@@ -9,6 +9,6 @@ export const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] =
   [`${DONE}`, 'Done; for start and proxy: stopped as asked, after what was in progress had ended.'],
   [`${FAILED}`, 'It could not start (the app does not start, the port is in use, …), or an error ended it.'],
   [`${WRONG_USAGE}`, 'The command line, an environment variable or a file it names is wrong.'],
-  [`${NOT_RUNNING}`, 'status, stop: no such instance is running.'],
+  [`${NOT_RUNNING}`, 'The instance that the command is for is not running.'],
   ['130, 143', 'A second SIGINT or SIGTERM ended it at once.'],
 ];

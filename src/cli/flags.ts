@@ -44,7 +44,7 @@ const NAME = own(
   '--name <name>',
   "the folder's name",
   "1 to 40 letters, digits, '.', '_' or '-'",
-  'Name of the instance, for status and stop.',
+  'Name of the instance, for the commands that talk to it.',
 );
 const LOG_FORMAT = own(
   'logFormat',
@@ -110,12 +110,13 @@ const balancer = OPTION_ROWS.balancer.filter(hasFlag).map((row) => {
 });
 const spawn = OPTION_ROWS.spawn.filter(hasFlag).map((row) => withEnv(row, WORKERS));
 
-/** What each command takes. */
+/** What the commands take. */
 export const FLAGS = {
   start: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...spawn, WATCH, STICKY, STICKY_SECRET, ...balancer],
   proxy: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, STICKY, STICKY_SECRET, ...balancer],
   status: [NAME, own('json', 'boolean', '--json', 'false', 'true or false', 'JSON instead of a table.'), DEBUG],
-  stop: [NAME, DEBUG],
+  /** All that only talk to a running instance. */
+  control: [NAME, DEBUG],
 } satisfies Record<string, readonly FlagRow[]>;
 
 /** `--no-preserve-host` → `preserve-host` */

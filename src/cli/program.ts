@@ -1,10 +1,7 @@
 import { Command, Option } from 'commander';
-import { proxy } from './commands/proxy.js';
-import { start } from './commands/start.js';
-import { status } from './commands/status.js';
-import { stop } from './commands/stop.js';
+import { COMMANDS } from './commands/index.js';
 import { EXIT_CODES } from './exit-codes.js';
-import { FLAGS, type FlagRow } from './flags.js';
+import type { FlagRow } from './flags.js';
 import { readGiven, type Given } from './values.js';
 import { VERSION } from '../index.js';
 
@@ -27,32 +24,17 @@ export function createProgram(
     .helpCommand(false)
     .addHelpText('after', EXAMPLES);
 
-  const add = (
-    name: keyof typeof FLAGS,
-    description: string,
-    run: (given: Given, ...operands: never[]) => Promise<number>,
-  ) => {
-    const rows: readonly FlagRow[] = FLAGS[name];
-    const command = program.command(name).description(description);
-    for (const row of rows) command.addOption(optionOf(row));
-    return command.action(async (...all: unknown[]) => {
-      const given = readGiven(command, rows, process.env);
+  for (const { name, summary, operand, usage, flags, run } of COMMANDS) {
+    const command = program.command(name).description(summary);
+    if (operand) command.argument(...operand);
+    if (usage !== undefined) command.usage(usage);
+    for (const row of flags) command.addOption(optionOf(row));
+    command.action(async () => {
+      const given = readGiven(command, flags, process.env);
       onGiven(given);
-      finish(await run(given, ...(all.slice(0, -2) as never[])));
+      finish(await run(given, command.args, rest));
     });
-  };
-
-  add('start', 'run an app on many workers behind the balancer', (given, app: string | undefined) =>
-    start(app, rest, given),
-  )
-    .argument('[app]', "file or folder of the app; without it, package.json's start script or main file")
-    .usage('[app] [flags] [-- arguments of the app]\n       multiserver start [flags] -- <any command>');
-  add('proxy', 'balance over servers that already run', (given, urls: string[]) => proxy(urls, given)).argument(
-    '<url...>',
-    'http://host:port of each server, or where to find them: dns://name:port, dns+srv://name, file:path',
-  );
-  add('status', 'show what runs', status);
-  add('stop', 'end a running instance gracefully', stop);
+  }
   const codes = EXIT_CODES.map(([code, meaning]) => `  ${code.padEnd(9)}${meaning}`).join('\n');
   program.addHelpText(
     'after',
@@ -62,9 +44,10 @@ export function createProgram(
 }
 
 function optionOf(row: FlagRow): Option {
-  const option = new Option(row.flag, `${row.description} (default: ${row.default.replaceAll("'", '')})`).helpGroup(
-    row.group,
-  );
+  const option = new Option(
+    row.flag,
+    `${row.description} (default: ${row.default.replace(/^'(.*)'$/, '$1')})`,
+  ).helpGroup(row.group);
   if (row.kind === 'list' || row.kind === 'words' || row.kind === 'numbers') {
     option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
   }

@@ -16,6 +16,7 @@ import type { Log } from './log.js';
 import { narrate } from './narrate.js';
 import { Reloading, watchTerminal } from './reloading.js';
 import { SourceWatcher } from './source-watcher.js';
+import { changeEndpoint } from './steering.js';
 
 export interface ServeSettings {
   readonly id: InstanceId;
@@ -142,6 +143,9 @@ async function openControl(
       status: () => ({ name, folders, ...balancer.status() }),
       stop: () => ending.begin('multiserver stop'),
       reload: async () => ({ workers: await reloading.reload('multiserver reload') }),
+      drain: (endpoint) => changeEndpoint(balancer, 'drain', endpoint),
+      maintenance: (endpoint) => changeEndpoint(balancer, 'maintenance', endpoint),
+      resume: (endpoint) => changeEndpoint(balancer, 'resume', endpoint),
       scale: async (count) => ({ workers: await reloading.scale(count as string) }),
       /** Never answered: its caller sees the end of this process as the end of the connection. */
       wait: () => new Promise(() => {}),
