@@ -223,60 +223,52 @@ export class HeadParser {
           state = VERSION;
           break;
         }
-        case VERSION: {
+        case VERSION:
           // HTTP-version is case-sensitive: "HTTP/" DIGIT "." DIGIT (RFC 9112 §2.3).
-          let at = p - base - mark;
-          for (; at < 5 && p < end; at++, p++) {
-            if (buf[p] !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_REQUEST_LINE');
-          }
-          if (p === end) break;
-          const c = buf[p]!;
-          if (at === 5 || at === 7) {
-            if (c < 48 || c > 57) return this.#fail('MS_BAD_REQUEST_LINE');
-            if (at === 5) this.#major = c - 48;
-            else {
-              if (this.#major !== 1) return this.#fail('MS_VERSION_NOT_SUPPORTED');
-              this.minor = c === 48 ? 0 : 1;
+          for (let at = p - base - mark; p < end && state === VERSION; at++, p++) {
+            const c = buf[p]!;
+            if (at < 5) {
+              if (c !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_REQUEST_LINE');
+            } else if (at === 5 || at === 7) {
+              if (c < 48 || c > 57) return this.#fail('MS_BAD_REQUEST_LINE');
+              if (at === 5) this.#major = c - 48;
+              else {
+                if (this.#major !== 1) return this.#fail('MS_VERSION_NOT_SUPPORTED');
+                this.minor = c === 48 ? 0 : 1;
+              }
+            } else if (at === 6) {
+              if (c !== 46) return this.#fail('MS_BAD_REQUEST_LINE');
+            } else {
+              if (c !== CR) return this.#fail('MS_BAD_REQUEST_LINE');
+              state = LINE_LF;
             }
-          } else if (at === 6) {
-            if (c !== 46) return this.#fail('MS_BAD_REQUEST_LINE');
-          } else {
-            if (c !== CR) return this.#fail('MS_BAD_REQUEST_LINE');
-            state = LINE_LF;
           }
-          p++;
           break;
-        }
-        case STATUS_VERSION: {
+        case STATUS_VERSION:
           // HTTP/1.x SP 3DIGIT [ SP reason ]
-          let at = p - base - mark;
-          for (; at < 7 && p < end; at++, p++) {
-            if (buf[p] !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_RESPONSE');
+          for (let at = p - base - mark; p < end && state === STATUS_VERSION; at++, p++) {
+            const c = buf[p]!;
+            if (at < 7) {
+              if (c !== HTTP.charCodeAt(at)) return this.#fail('MS_BAD_RESPONSE');
+            } else if (at === 7) {
+              if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
+              this.minor = c === 48 ? 0 : 1;
+              this.status = 0;
+            } else if (at === 8) {
+              if (c !== SP) return this.#fail('MS_BAD_RESPONSE');
+            } else if (at < 12) {
+              if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
+              this.status = this.status * 10 + c - 48;
+            } else if (c === SP) {
+              mark = p + 1 - base;
+              state = REASON;
+            } else if (c === CR) {
+              // The SP before an absent reason is left out by some servers; nothing is ambiguous then.
+              this.reason = '';
+              state = LINE_LF;
+            } else return this.#fail('MS_BAD_RESPONSE');
           }
-          if (p === end) break;
-          const c = buf[p]!;
-          if (at === 7) {
-            if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
-            this.minor = c === 48 ? 0 : 1;
-          } else if (at === 8) {
-            if (c !== SP) return this.#fail('MS_BAD_RESPONSE');
-            this.status = 0;
-          } else if (at < 12) {
-            if (c < 48 || c > 57) return this.#fail('MS_BAD_RESPONSE');
-            this.status = this.status * 10 + c - 48;
-          } else if (c === SP) {
-            mark = p + 1 - base;
-            state = REASON;
-          } else if (c === CR) {
-            // The SP before an absent reason is left out by some servers; nothing is ambiguous then.
-            this.reason = '';
-            state = LINE_LF;
-          } else {
-            return this.#fail('MS_BAD_RESPONSE');
-          }
-          p++;
           break;
-        }
         case REASON:
           while (p < end && FIELD_VALUE[buf[p]!] !== 0) p++;
           if (p === end) break;
@@ -372,14 +364,15 @@ export class HeadParser {
       this.method = methodOf(buf, base + from, base + this.#methodEnd);
       this.target = text.slice(this.#methodEnd + 1 - from, this.#targetEnd - from);
     }
-    const pairs: string[] = [];
-    const kinds: number[] = [];
+    // Of the right size at once: an array that grows takes room for 17 elements first.
+    // oxlint-disable-next-line unicorn/no-new-array
+    const pairs = new Array<string>(2 * count);
+    // oxlint-disable-next-line unicorn/no-new-array
+    const kinds = new Array<number>(count);
     for (let i = 0; i < count; i++) {
-      pairs.push(
-        text.slice(marks[4 * i]! - from, marks[4 * i + 1]! - from),
-        text.slice(marks[4 * i + 2]! - from, marks[4 * i + 3]! - from),
-      );
-      kinds.push(kindMarks[i]!);
+      pairs[2 * i] = text.slice(marks[4 * i]! - from, marks[4 * i + 1]! - from);
+      pairs[2 * i + 1] = text.slice(marks[4 * i + 2]! - from, marks[4 * i + 3]! - from);
+      kinds[i] = kindMarks[i]!;
     }
     this.pairs = pairs;
     this.kinds = kinds;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_TUNNEL, type Head } from '../exchange.js';
+import { now } from '../util/clock.js';
 import {
   F_AUTHORIZATION,
   F_CONNECTION,
@@ -68,14 +69,14 @@ export function isListed(listed: readonly string[], name: string): boolean {
 }
 
 // ---- Date (RFC 9110 §6.6.1), one string a second
-let dateSecond = 0;
 let dateLine = '';
+let dateUntil = -Infinity;
 
 function date(): string {
-  const second = Math.floor(Date.now() / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+  if (now() >= dateUntil) {
+    const wall = Date.now();
+    dateUntil = now() + 1000 - (wall % 1000);
+    dateLine = `Date: ${new Date(wall).toUTCString()}\r\n`;
   }
   return dateLine;
 }

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 let time = 0;
 let isStill = false;
 
