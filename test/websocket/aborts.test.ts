@@ -26,11 +26,11 @@ const server = net.createServer((socket) => {
   socket.on('error', () => {}).resume();
 });
 const asked = new Map<string, (socket: Socket) => void>();
-const chain = new Chain();
+const chain = new Chain('two balancers', 2);
 
 before(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  await chain.begin(2, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await chain.begin(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 after(async () => {
   await chain.end();

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { WebSocket, WebSocketServer } from 'ws';
-import { Chain } from './chain.js';
+import { pause } from '../wire/harness/peer.js';
+import { type Chain, chains } from './chain.js';
 
 const SEED = Number(process.env.MULTISERVER_SEED ?? 1);
 const CONVERSATIONS = process.env.MULTISERVER_LONG === undefined ? 20 : 200;
@@ -16,7 +17,7 @@ const server = new WebSocketServer({
   perMessageDeflate: { threshold: 100 },
   handleProtocols: (offered) => (offered.has('second') ? 'second' : false),
 });
-const chains: Chain[] = [];
+const ways = chains();
 const closed: [code: number, reason: string][] = [];
 
 server.on('connection', (socket) => {
@@ -32,35 +33,35 @@ server.on('connection', (socket) => {
 
 before(async () => {
   await once(server, 'listening');
-  for (const length of [1, 2]) {
-    const chain = new Chain();
-    await chain.begin(length, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    chains.push(chain);
-  }
+  for (const way of ways) await way.begin(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 after(async () => {
-  for (const chain of chains) await chain.end();
+  for (const way of ways) await way.end();
   server.close();
 });
 
-async function open(balancers: number, protocols: string[] = [], deflate = true): Promise<WebSocket> {
-  const { port } = chains[balancers - 1]!;
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/`, protocols, {
-    perMessageDeflate: deflate && { threshold: 0 },
-  });
+async function open(way: Chain, protocols: string[] = [], deflate = true): Promise<WebSocket> {
+  const perMessageDeflate = deflate && { threshold: 0 };
+  const socket = new WebSocket(way.url, protocols, { perMessageDeflate, rejectUnauthorized: false });
   await once(socket, 'open');
   return socket;
 }
 
-for (const balancers of [1, 2]) {
-  describe(`through ${balancers === 1 ? 'one balancer' : 'two balancers'}`, () => {
+/** The next connection that the server saw close since `closed` was emptied. */
+async function nextClosed(): Promise<[code: number, reason: string]> {
+  while (closed.length === 0) await pause(5);
+  return closed.shift()!;
+}
+
+for (const way of ways) {
+  describe(`through ${way.what}`, () => {
     test('subprotocol and compression are agreed on between client and server', async () => {
-      const socket = await open(balancers, ['first', 'second']);
+      const socket = await open(way, ['first', 'second']);
       assert.equal(socket.protocol, 'second');
       assert.match(socket.extensions, /permessage-deflate/);
       socket.close();
       await once(socket, 'close');
-      const plain = await open(balancers, [], false);
+      const plain = await open(way, [], false);
       assert.equal(plain.protocol, '');
       assert.equal(plain.extensions, '');
       plain.close();
@@ -76,7 +77,7 @@ for (const balancers of [1, 2]) {
       });
       const conversation = fc.record({ deflate: fc.boolean(), messages: fc.array(message, { maxLength: 10 }) });
       const play = fc.asyncProperty(conversation, async ({ deflate, messages }) => {
-        const socket = await open(balancers, [], deflate);
+        const socket = await open(way, [], deflate);
         const heard: (readonly [text: string, binary: boolean])[] = [];
         const all = new Promise<void>((resolve) => {
           if (messages.length === 0) resolve();
@@ -110,29 +111,28 @@ for (const balancers of [1, 2]) {
       [4999, 'own'],
     ] as const) {
       test(`close code ${code} "${reason}" passes both ways`, async () => {
-        const served = await open(balancers);
+        const served = await open(way);
         served.send(`close ${code} ${reason}`);
         const [heard, why] = (await once(served, 'close')) as [number, Buffer];
         assert.deepEqual([heard, String(why)], [code, reason]);
-        const own = await open(balancers);
+        const own = await open(way);
         closed.length = 0;
         own.close(code, reason);
         await once(own, 'close');
-        assert.deepEqual(closed, [[code, reason]]);
+        assert.deepEqual(await nextClosed(), [code, reason]);
       });
     }
 
     test('a server that goes without a word closes the client, and the other way round', async () => {
-      const served = await open(balancers);
+      const served = await open(way);
       served.on('error', () => {});
       served.send('drop');
       const [code] = (await once(served, 'close')) as [number];
       assert.equal(code, 1006);
-      const own = await open(balancers);
+      const own = await open(way);
       closed.length = 0;
       own.terminate();
-      while (closed.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-      assert.equal(closed[0]![0], 1006);
+      assert.equal((await nextClosed())[0], 1006);
     });
   });
 }
