@@ -15,6 +15,9 @@ import { ServerExchange } from './server-exchange.js';
 import type { ServerSettings } from './server-settings.js';
 import { resetNow, WriteStall } from './write-stall.js';
 
+/** Before a connection without a request is closed because all are, ms. */
+const LAST_WAIT = 1000;
+
 // What the next octets are.
 const IN_HEAD = 0;
 const IN_BODY = 1;
@@ -262,10 +265,10 @@ export class ServerConnection {
     else this.socket.destroySoon();
   }
 
-  /** Closes when it can: at once when idle, after the answer in progress otherwise. */
+  /** Closes when it can: when it has been idle for a while, for a request may be on its way; else after the next answer. */
   close(): void {
     this.closing = true;
-    if (this.idle) this.#leave();
+    if (this.idleFor(this.#settings.now()) >= LAST_WAIT) this.#leave();
   }
 
   destroy(): void {
@@ -369,7 +372,8 @@ export class ServerConnection {
       if (this.#linger.isOver(now)) this.socket.destroy();
     } else if (exchange === null) {
       const { headTimeout, keepAliveTimeout } = this.#settings;
-      if (now - this.#since >= (this.#parser.begun ? headTimeout : keepAliveTimeout)) this.#onWaitOver(now);
+      if (this.idle && this.closing) this.close();
+      else if (now - this.#since >= (this.#parser.begun ? headTimeout : keepAliveTimeout)) this.#onWaitOver(now);
     } else if (!exchange.received && !exchange.replyBegun && exchange.flowing && this.#pace.runs) {
       const limit = this.#pace.exceeds(now);
       if (limit === '') return;
