@@ -50,7 +50,11 @@ async function main() {
     return 1;
   }
   const folder = mkdtempSync(`${tmpdir()}/bench-`);
-  process.on('SIGINT', () => void stopAll().then(() => process.exit(130)));
+  const end = async () => {
+    await stopAll();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.on('SIGINT', () => void end().finally(() => process.exit(130)));
   try {
     const proxies = await startAll(folder);
     const results = await measure(proxies);
@@ -58,8 +62,7 @@ async function main() {
     if (complete) writeReadme(report(results), proxies);
     return results.some(({ errors }) => errors > 0) ? 1 : 0;
   } finally {
-    await stopAll();
-    rmSync(folder, { recursive: true, force: true });
+    await end();
   }
 }
 
