@@ -1,4 +1,4 @@
-// What can be said about the tree without running it: types, lint, format, the package's shape, the direction of imports.
+// What can be said about the tree without running it: types, lint, format, the package's shape, docs/reference, the direction of imports.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
@@ -11,6 +11,7 @@ const CHECKS = [
   ['lint', 'node_modules/.bin/oxlint', '--type-aware', '--deny-warnings'],
   ['format', 'node_modules/.bin/oxfmt', '--check'],
   ['package', 'node_modules/.bin/publint', '--strict'],
+  ['reference', 'node', 'scripts/reference.mjs', '--check'],
   ['layers', 'node', '--test', 'build/test/meta/layers.test.js'],
 ];
 

@@ -130,5 +130,11 @@ function hasFlag({ flag }: OptionRow): boolean {
 }
 
 function withEnv(row: OptionRow, group: string): FlagRow {
-  return { ...row, group, env: `MULTISERVER_${longName(row.flag).replaceAll('-', '_').toUpperCase()}` };
+  const asTyped = row.kind === 'algorithm' ? row.default.toLowerCase().replaceAll('_', '-') : row.default;
+  return {
+    ...row,
+    default: asTyped,
+    group,
+    env: `MULTISERVER_${longName(row.flag).replaceAll('-', '_').toUpperCase()}`,
+  };
 }
