@@ -92,9 +92,12 @@ export async function readAsNodeClient(connections: readonly Buffer[], method = 
   });
 }
 
+const read = (message: IncomingMessage): Buffer | null => message.read() as Buffer | null;
+
 function messageOf(message: IncomingMessage): Message {
   const { method, url, statusCode, statusMessage, httpVersion, rawHeaders, complete } = message;
-  const body = (message.read() as Buffer | null)?.toString('latin1') ?? '';
+  let body = '';
+  for (let piece = read(message); piece !== null; piece = read(message)) body += piece.toString('latin1');
   const start =
     statusCode === null || statusCode === undefined
       ? `${method} ${url} ${httpVersion}`
