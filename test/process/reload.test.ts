@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { LoadBalancer, type MultiserverError } from 'node-multiserver';
 import { AppFolder, ask, Load, untilGone } from './instance.js';
+import { lastingApp, LastingLoad } from './lasting-load.js';
 
 const LONG = Boolean(process.env.MULTISERVER_LONG);
 const ROUNDS = LONG ? 20 : 3;
@@ -12,12 +13,10 @@ const folder = new AppFolder();
 after(() => folder.remove());
 
 const appOf = (version: string) =>
-  `const http = require('http');
-http.createServer((req, res) => {
+  lastingApp(`(req, res) => {
   if (req.url === '/slow') setTimeout(() => res.end('late'), 300);
   else setTimeout(() => res.end('${version}'), 2);
-}).listen(0, '127.0.0.1');
-`;
+}`);
 
 /** A balancer with an app of its own on `count` workers. */
 async function spawned(
@@ -26,7 +25,7 @@ async function spawned(
   play: (balancer: LoadBalancer, port: number, file: string) => Promise<void>,
 ): Promise<void> {
   const file = folder.write(`${name}.cjs`, appOf('v1'));
-  const balancer = new LoadBalancer();
+  const balancer = new LoadBalancer({ drainTime: 500 });
   try {
     await balancer.spawn(file, { count });
     const [address] = await balancer.listen('127.0.0.1:0');
@@ -40,9 +39,10 @@ async function spawned(
 const pidsOf = (balancer: LoadBalancer): number[] => balancer.status().endpoints.map(({ pid }) => pid!);
 
 describe('reload', () => {
-  test('replaces every worker without losing one request', async () => {
-    await spawned('reloaded', 2, async (balancer, port, file) => {
+  test('replaces every worker without losing one request, WebSocket or event stream', async () => {
+    await spawned('reloaded', 2, async (balancer, port) => {
       const load = new Load(port, '/', 12, 4);
+      const lasting = new LastingLoad(port, 4);
       for (let i = 1; i <= ROUNDS; i++) {
         await load.atLeast(BETWEEN);
         const before = pidsOf(balancer);
@@ -56,8 +56,12 @@ describe('reload', () => {
         assert.equal((await ask(port)).text, `v${i + 1}`);
       }
       await load.stop();
-      assert.deepEqual(load.failures, []);
-      console.log(`${load.answered} requests during ${ROUNDS} reloads of ${file}, ${load.failures.length} failed`);
+      await lasting.stop();
+      assert.deepEqual([...load.failures, ...lasting.failures], []);
+      assert.ok(lasting.ended > 0);
+      console.log(
+        `${ROUNDS} reloads: ${load.answered} requests, 0 failed; ${lasting.echoes} echoes, ${lasting.ended} WebSockets and event streams ended in order, 0 cut`,
+      );
     });
   });
 
@@ -107,9 +111,10 @@ describe('reload', () => {
 });
 
 describe('scale', () => {
-  test('changes the number of workers without losing one request', async () => {
+  test('changes the number of workers without losing one request, WebSocket or event stream', async () => {
     await spawned('scaled', 4, async (balancer, port) => {
       const load = new Load(port, '/', 12, 4);
+      const lasting = new LastingLoad(port, 4);
       for (const [asked, count] of [
         [1, 1],
         ['+3', 4],
@@ -123,7 +128,12 @@ describe('scale', () => {
       }
       await load.atLeast(BETWEEN);
       await load.stop();
-      assert.deepEqual(load.failures, []);
+      await lasting.stop();
+      assert.deepEqual([...load.failures, ...lasting.failures], []);
+      assert.ok(lasting.ended > 0);
+      console.log(
+        `scaling: ${load.answered} requests, 0 failed; ${lasting.ended} WebSockets and event streams ended in order, 0 cut`,
+      );
     });
   });
 
