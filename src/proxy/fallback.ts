@@ -5,7 +5,10 @@ import type { Bindings } from './bindings.js';
 import { errorAnswer, type OwnAnswer } from './own-answers.js';
 
 /** Answers a request that no endpoint could take; `error` says why. */
-export type FallbackHandler = (c: Context, error: MultiserverError) => Response | Promise<Response>;
+export type FallbackHandler = (
+  c: Context<{ Bindings: Bindings }>,
+  error: MultiserverError,
+) => Response | Promise<Response>;
 
 /** The request has reached no endpoint. Whatever failed later was somebody's answer, or may have had an effect. */
 const NOT_TAKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -47,7 +50,7 @@ export function serviceUnavailable(options: ServiceUnavailableOptions = {}): Fal
       : (info: { accepts: string }) =>
           info.accepts === 'html' ? { contentType: 'text/html; charset=utf-8', body: html } : undefined;
   return (c) => {
-    const { exchange } = c.env as Bindings;
+    const { exchange } = c.env;
     const response = responseOf(errorAnswer(exchange, 'MS_NO_ENDPOINT', options.message, page));
     response.headers.set('Retry-After', seconds);
     return response;

@@ -13,8 +13,6 @@ import { methodOf, urlOf } from './web-request.js';
 
 type Entry = [H, RouterRoute];
 
-const ERROR = Symbol('error');
-
 /**
  * The phase `route`: requests that match a route or middleware which the user gave the balancer visit it, all others pass by at the cost
  * of a glance at their path.
@@ -27,7 +25,7 @@ export class OwnRoutes {
   readonly #table: RouteTable<Entry>;
   readonly #visits: VisitContext;
   readonly #answer: (exchange: Exchange, error: MultiserverError) => OwnAnswer;
-  readonly #fallbackApp = new Hono();
+  readonly #fallbackApp = new Hono<{ Bindings: Bindings }>();
   #fallback: FallbackHandler | null = null;
 
   constructor(
@@ -48,7 +46,7 @@ export class OwnRoutes {
     ]);
     for (const route of app.routes) this.#table.add(route.method, route.path, [route.handler, route]);
     app.router = this.#table;
-    this.#fallbackApp.all('*', (c) => this.#fallback!(c, (c.env as { [ERROR]: MultiserverError })[ERROR]));
+    this.#fallbackApp.all('*', (c) => this.#fallback!(c, c.env.exchange.error!));
   }
 
   setFallback(handler: FallbackHandler): void {
@@ -106,7 +104,7 @@ export class OwnRoutes {
     exchange.error = error;
     // The body may be on its way to an endpoint already: it is not offered twice.
     const visit = new Visit(this.#visits, exchange, url, false);
-    void visit.run((request, env: Bindings) => this.#fallbackApp.fetch(request, { ...env, [ERROR]: error }));
+    void visit.run((request, env) => this.#fallbackApp.fetch(request, env));
   }
 
   #answerFailure(c: Context, exchange: Exchange, error: MultiserverError): Response | Promise<Response> {
