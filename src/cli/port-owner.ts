@@ -37,10 +37,13 @@ function pidOf(sockets: ReadonlySet<string>): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** `node server.js`, `nginx` */
+const isFlag = (word: string): boolean => word.startsWith('-');
+
+/** `node server.js`, whatever flags of node are between them; `nginx`. */
 function commandOf(pid: number): string {
-  const [command = '', script = ''] = read(`/proc/${pid}/cmdline`).split('\0');
-  const words = [command.split(/[ :]/)[0]!, script].filter((word) => word !== '' && !word.startsWith('-'));
+  const [command = '', ...rest] = read(`/proc/${pid}/cmdline`).split('\0');
+  const script = basename(command) === 'node' ? rest.find((word) => !isFlag(word)) : rest[0];
+  const words = [command.split(/[ :]/)[0]!, script ?? ''].filter((word) => word !== '' && !isFlag(word));
   return words.map((word) => basename(word)).join(' ') || 'a process';
 }
 
