@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAMS = [
   { command: 'python3', debian: 'python3', for: 'test', why: 'workers that are not Node' },
+  { command: 'ip', debian: 'iproute2', for: 'test', why: 'hosts of their own in network namespaces' },
   { command: 'nginx', debian: 'nginx-light', for: 'bench', why: 'the comparison with nginx' },
   { command: 'haproxy', debian: 'haproxy', for: 'bench', why: 'the comparison with HAProxy' },
   { command: 'wrk', debian: 'wrk', for: 'bench', why: 'the load itself' },

@@ -20,8 +20,8 @@ type Set = readonly DiscoveredEndpoint[];
 interface Place {
   readonly discovery: Discovery;
   /** What is found there from now on; null: it cannot be found out. */
-  put(set: Set | null): void;
-  close(): void;
+  readonly put: (set: Set | null) => void;
+  readonly close: () => void;
 }
 
 const refresh = 20;

@@ -88,14 +88,16 @@ function recordOf(record: string | Service): { type: number; data: Buffer } {
   }
   if (!record.includes(':')) return { type: A, data: Buffer.from(record.split('.').map(Number)) };
   const [front = '', back = ''] = record.split('::');
-  const groups = (text: string): number[] =>
-    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
   const data = Buffer.alloc(16);
   groups(front).forEach((group, i) => data.writeUInt16BE(group, 2 * i));
   groups(back)
-    .reverse()
+    .toReversed()
     .forEach((group, i) => data.writeUInt16BE(group, 14 - 2 * i));
   return { type: AAAA, data };
+}
+
+function groups(text: string): number[] {
+  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
 }
 
 function write({ type, data }: { type: number; data: Buffer }): Buffer {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, get, type Server, type ServerResponse } from 'node:http';
+import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -51,7 +51,7 @@ export class Servers {
 /** Status and body of the answer at a port of this machine. */
 export async function ask(port: number, path = '/'): Promise<string> {
   const request = get({ port, path, host: '127.0.0.1', agent: false });
-  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
   const body = (await response.setEncoding('utf8').toArray()).join('');
   return response.statusCode === 200 ? body : String(response.statusCode);
 }
