@@ -162,6 +162,26 @@ http.createServer((req, res) => res.end('fine')).listen(0, '127.0.0.1', () => {
   });
 });
 
+test('what a worker writes before it crashes is told to the last line', async () => {
+  const LINES = 20_000;
+  const chatty = folder.write(
+    'chatty.cjs',
+    `require('node:http').createServer((req, res) => {
+  for (let i = 1; i <= ${LINES}; i++) process[i % 2 ? 'stdout' : 'stderr'].write('line ' + i + '\\n');
+  process.abort();
+}).listen(0, '127.0.0.1');
+`,
+  );
+  await running(['start', chatty, '-w', '1', '--listen', '127.0.0.1:0'], async (instance) => {
+    await ask(await instance.port(), '/', { method: 'POST' });
+    const { signal, stderr } = await instance.line('crash');
+    assert.equal(signal, 'SIGABRT');
+    assert.match(String(stderr), new RegExp(`line ${LINES}\\b`));
+    const told = new Set(instance.lines('output').map(({ message }) => message));
+    for (let i = 1; i <= LINES; i++) assert.ok(told.has(`line ${i}`), `line ${i} is missing`);
+  });
+});
+
 test('what a worker started ends with it', async () => {
   const parent = folder.write(
     'parent.cjs',

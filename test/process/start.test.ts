@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadBalancer, type MultiserverError, type SpawnOptions } from 'node-multiserver';
@@ -160,6 +163,23 @@ server = createServer(answer).listen(4567, '127.0.0.1', () => createServer(answe
       }
     });
   }
+});
+
+test('an app in TypeScript is run by its own tsx, where paths of temporary files are long, too', async () => {
+  const file = folder.write(
+    'typed/app.ts',
+    "import { createServer } from 'node:http'; const text: string = 'typed'; createServer((_, res) => res.end(text)).listen(0, '127.0.0.1')",
+  );
+  const tsx = dirname(createRequire(import.meta.url).resolve('tsx/package.json'));
+  mkdirSync(join(folder.path, 'typed/node_modules'));
+  symlinkSync(tsx, join(folder.path, 'typed/node_modules/tsx'));
+  const long = join(folder.path, 'x'.repeat(90));
+  mkdirSync(long);
+  await running(
+    ['start', file, '-w', '2', '--listen', '127.0.0.1:0'],
+    async (instance) => assert.equal((await ask(await instance.port())).text, 'typed'),
+    { env: { TMPDIR: long, XDG_RUNTIME_DIR: '' } },
+  );
 });
 
 test('the port and host that the app asks for are taken over where none is given', async () => {
