@@ -141,7 +141,7 @@ export interface RetryOptions {
   /** Doubled with each retry, with full jitter. */
   backoff?: Duration | undefined;
   maxBackoff?: Duration | undefined;
-  /** Statuses of endpoints that are retried, for safe methods. */
+  /** Statuses of endpoints that are retried, for safe methods; 504 also when an endpoint does not answer in time. */
   statuses?: readonly number[] | undefined;
   /** A request with an `Idempotency-Key` may be retried whatever its method. */
   idempotencyKey?: boolean | undefined;

@@ -45,7 +45,9 @@ const RETRIES = {
     'Longest wait before the first retry at an endpoint; doubled for each further one, with full jitter.',
   ),
   maxBackoff: row.duration('250ms', 0, '1m', 'Longest wait before any retry.'),
-  statuses: row.errorStatuses('Statuses of endpoints that are retried, for safe methods.'),
+  statuses: row.errorStatuses(
+    'Statuses of endpoints that are retried, for safe methods; 504 also when an endpoint does not answer in time.',
+  ),
   idempotencyKey: row.boolean(false, 'Whether a request with an Idempotency-Key may be retried whatever its method.'),
   maxBody: row.size('64KB', 0, '1MB', 'The most of a request body that is kept so that it can be sent again.'),
 } satisfies Record<keyof RetryOptions, z.ZodType>;

@@ -18,7 +18,7 @@ import type { Limit } from '../util/limits.js';
 import { writeRequestHead } from './forward-headers.js';
 import type { ForwardingContext } from './forwarding-context.js';
 import { type LastingReply, lastingReply } from './lasting-reply.js';
-import { IDEMPOTENT, isRefusal, isRepeatable, SAFE, secondsOf } from './retry-rules.js';
+import { IDEMPOTENT, isRefusal, isRepeatable, isRepeatedWhenSlow, SAFE, secondsOf } from './retry-rules.js';
 
 /** A request that was there when so many workers died is taken to be why, and brings no further one down. */
 const MAX_DEATHS = 2;
@@ -122,6 +122,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#endpoint = endpoint;
     this.#sentAt = now();
     this.#firstByte = -1;
+    this.#retryAfter = -1;
     pool.begin(endpoint);
     const connection = this.#context.acquire(endpoint, this);
     this.#connection = connection;
@@ -285,7 +286,6 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   onResponseError(error: MultiserverError): void {
     const { code } = error;
     const connection = this.#connection!;
-    const refused = isRefusal(error);
     const distrusted = code === 'MS_BAD_ENDPOINT_CERTIFICATE';
     if (distrusted) this.#context.onDistrusted(this.#endpoint!, error);
     const unsent = distrusted || code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
@@ -293,19 +293,20 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const died = this.#endpoint!.worker && (unsent || closed);
     // One that died may still be connected to for a moment.
     if (died && !unsent && connection.sent && !this.#tried?.includes(this.#endpoint!)) this.#deaths++;
+    const { method } = this.#exchange;
+    const unanswered = closed && !connection.answered;
     const again =
       this.#status === 0 &&
       (unsent ||
-        (closed &&
-          !connection.answered &&
-          (isRepeatable(this.#exchange.method, connection.sent, this.#reused) || this.#hasRetryKey()))) &&
+        (unanswered && (isRepeatable(method, connection.sent, this.#reused) || this.#hasRetryKey())) ||
+        isRepeatedWhenSlow(code, method, this.#context.retryStatuses)) &&
       this.#deaths < MAX_DEATHS &&
       this.#mayRetry(false, died || unsent);
     // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes. A request
     // whose time went by in the queue or elsewhere tells nothing of the endpoint: else too much load would eject good ones.
     const late = code === 'MS_TIMEOUT' && this.#deadline - this.#sentAt < this.#timeout / 2;
-    const innocent = (closed && this.#reused && !connection.answered) || this.#longLived || late;
-    this.#settle(!innocent, refused);
+    const innocent = (unanswered && this.#reused) || this.#longLived || late;
+    this.#settle(!innocent, isRefusal(error));
     if (again) this.#retry(error);
     else if (this.#status !== 0) {
       this.#end();

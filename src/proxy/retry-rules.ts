@@ -1,4 +1,4 @@
-import type { MultiserverError } from '../errors.js';
+import type { ErrorCode, MultiserverError } from '../errors.js';
 
 /** Doing it twice is as doing it once (RFC 9110 §9.2.2). */
 export const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
@@ -8,6 +8,11 @@ export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Whether sending a request once more can do no harm, after the endpoint may have seen it; `reused`: on a connection that was idle. */
 export function isRepeatable(method: string, sent: boolean, reused: boolean): boolean {
   return !sent || (reused ? IDEMPOTENT : SAFE).has(method);
+}
+
+/** 504 among the statuses that are retried is also the one that the balancer itself would answer for an endpoint that is too slow. */
+export function isRepeatedWhenSlow(code: ErrorCode, method: string, statuses: readonly number[]): boolean {
+  return code === 'MS_RESPONSE_TIMEOUT' && statuses.includes(504) && SAFE.has(method);
 }
 
 /** Nobody listens there. The private socket of an own worker that died is not there any more, either. */

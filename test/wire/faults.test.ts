@@ -213,3 +213,23 @@ function cellsOf(table: string): { fault: string; kind: Kind; outcome: string }[
     return kinds.map((kind, i) => ({ fault, kind, outcome: outcomes[i]! }));
   });
 }
+
+wire(
+  'with 504 among the statuses to retry, a safe request whose endpoint is too slow goes to another one, and a POST does not',
+  async ({ client, origins, balancer }) => {
+    const [bad, good] = origins as [(typeof origins)[0], (typeof origins)[0]];
+    client.send(get('/1'));
+    await bad.request('GET /1');
+    (await good.request('GET /1')).answer(200, 'moved');
+    await client.response(200, 'moved');
+    client.send(post('/2', 'once'));
+    await bad.request('POST /2');
+    await client.response(504);
+    good.expectNothing();
+    assert.equal(balancer.endpoints.list()[0]!.failures, 2);
+  },
+  {
+    origins: 2,
+    options: { ...OPTIONS, retries: { statuses: [504] }, algorithm: (candidates) => candidates[0] },
+  },
+);

@@ -1,0 +1,145 @@
+// One of four servers goes bad, beside nginx and HAProxy: node bench/bad-server.mjs [seconds] [requests a second]
+// Needs a build, nginx and haproxy (apt-get install nginx haproxy; who is not there is left out). All run at the same time, each with four
+// servers of its own, so that whatever else the machine does happens to all of them. Fails when ours lose more, or are slower, than the
+// better of the two others.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BALANCERS } from './bad-server/balancers.mjs';
+import { freePort, start, stopAll } from './load/processes.mjs';
+
+const SECONDS = Number(process.argv[2] ?? 20);
+const RATE = Number(process.argv[3] ?? 100);
+const SERVERS = 4;
+/** Clients have no more patience. */
+const PATIENCE = 5000;
+const TITLES = ['requests', 'failed', 'by bad one', 'p50 ms', 'p99 ms', 'p99.9 ms', 'max ms'];
+const SERVER = fileURLToPath(new URL('bad-server/server.mjs', import.meta.url));
+
+const SCENARIOS = [
+  {
+    name: `one server stopped (SIGSTOP) for ${SECONDS / 2} s of ${SECONDS}`,
+    begin: async (servers) => {
+      await pause(SECONDS * 200);
+      for (const [bad] of servers) bad.process.kill('SIGSTOP');
+      await pause(SECONDS * 500);
+      for (const [bad] of servers) bad.process.kill('SIGCONT');
+    },
+  },
+  {
+    name: 'one server ten times slower',
+    begin: async (servers) => {
+      for (const [bad] of servers) await once(bad.port, '/slow', new Agent());
+    },
+  },
+];
+
+process.exitCode = await main();
+
+async function main() {
+  const there = BALANCERS.filter(({ name, missing }) => {
+    const hint = missing();
+    if (hint !== '') console.error(`${name} is left out: ${hint}`);
+    return hint === '';
+  });
+  const folder = mkdtempSync(`${tmpdir()}/bad-`);
+  process.on('SIGINT', () => void stopAll().then(() => process.exit(130)));
+  let worse = false;
+  try {
+    for (const { name, begin } of SCENARIOS) {
+      console.log(`\n${name}; ${SERVERS} servers, ${RATE} requests/s, 10 ms each, ${SECONDS} s`);
+      const runs = [];
+      for (const balancer of there) runs.push(await setUp(balancer, folder));
+      const disturbance = begin(runs.map(({ servers }) => servers));
+      await Promise.all(runs.map((run) => load(run)));
+      await disturbance;
+      await stopAll();
+      worse = report(runs) || worse;
+    }
+  } finally {
+    await stopAll();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return worse ? 1 : 0;
+}
+
+async function setUp(balancer, folder) {
+  const servers = [];
+  for (let i = 0; i < SERVERS; i++) {
+    const port = await freePort();
+    servers.push({ port, process: await start('0-63', port, [process.execPath, SERVER, `${port}`]) });
+  }
+  const port = await freePort();
+  const env = { XDG_RUNTIME_DIR: folder };
+  await start(
+    '0-63',
+    port,
+    balancer.command(
+      port,
+      servers.map((server) => server.port),
+      folder,
+    ),
+    env,
+  );
+  return { balancer, servers, port, times: [], failed: 0, bad: 0 };
+}
+
+/** Requests leave at random moments, however many are still waiting: those that hang make no room for the others. */
+async function load(run) {
+  const agent = new Agent({ keepAlive: true });
+  const end = performance.now() + SECONDS * 1000;
+  const all = [];
+  for (let next = performance.now(); next < end; next += -Math.log(1 - Math.random()) * (1000 / RATE)) {
+    await pause(Math.max(0, next - performance.now()));
+    all.push(sample(run, agent));
+  }
+  await Promise.all(all);
+  agent.destroy();
+  run.times.sort((a, b) => a - b);
+}
+
+async function sample(run, agent) {
+  const begun = performance.now();
+  const text = await once(run.port, '/', agent);
+  if (text === undefined) run.failed++;
+  else run.times.push(performance.now() - begun);
+  if (text?.endsWith(` ${run.servers[0].port}`)) run.bad++;
+}
+
+/** What was answered with 200 in time; undefined: nothing. */
+function once(port, path, agent) {
+  return new Promise((resolve) => {
+    const call = request({ host: '127.0.0.1', port, path, agent, timeout: PATIENCE }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece) => (text += piece));
+      response.once('end', () => resolve(response.statusCode === 200 ? text : undefined));
+      response.once('error', () => resolve(undefined));
+    });
+    call.once('timeout', () => call.destroy());
+    call.once('error', () => resolve(undefined));
+    call.end();
+  });
+}
+
+/** Prints the table; true: ours are worse than the better of the others. */
+function report(runs) {
+  print('balancer', TITLES);
+  for (const run of runs) {
+    const figures = [0.5, 0.99, 0.999, 1].map((q) => quantile(run.times, q).toFixed(1));
+    print(run.balancer.name, [run.times.length + run.failed, run.failed, run.bad, ...figures]);
+  }
+  const best = (of, figure) => Math.min(...runs.filter(({ balancer }) => balancer.ours === of).map(figure));
+  const worse = (figure, leeway) => best(true, figure) > best(false, figure) * leeway;
+  // A tenth is what two runs of the same balancer differ by.
+  return worse(({ failed }) => failed, 1) || worse(({ times }) => quantile(times, 0.99), 1.1);
+}
+
+function print(name, cells) {
+  console.log(name.padEnd(32) + cells.map((cell) => `${cell}`.padStart(11)).join(''));
+}
+
+function quantile(sorted, q) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+}
