@@ -140,8 +140,9 @@ export class HeadParser {
   }
 
   #save(): void {
-    this.#savedMarks = marks.slice(0, 4 * this.#count);
-    this.#savedKinds = kindMarks.slice(0, this.#count);
+    // One more than are complete: of the field in progress the name may have been read.
+    this.#savedMarks = marks.slice(0, 4 * (this.#count + 1));
+    this.#savedKinds = kindMarks.slice(0, this.#count + 1);
   }
 
   #parseKept(buf: Buffer, start: number, end: number): number {
