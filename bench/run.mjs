@@ -20,7 +20,7 @@ const CONNECTIONS = [1, 64, 256];
 const PROXY_CORE = 0;
 const CLIENT_CORE = 1;
 /** Discarded: connections are made, code is compiled. */
-const WARM_UP = 1;
+const WARM_UP = 2;
 
 const { values } = parseArgs({
   options: {
@@ -38,9 +38,7 @@ const seconds = Number(values.seconds ?? 1);
 const shapes = SHAPES.filter(({ name }) => name.includes(values.shape ?? (quick ? 'GET, 13' : '')));
 const connections = values.connections?.split(',').map(Number) ?? (quick ? [64] : CONNECTIONS);
 const wanted = (values.only ?? (quick ? 'multiserver,nginx' : '')).split(',').filter((name) => name !== '');
-const complete =
-  !quick &&
-  [values.rounds, values.seconds, values.only, values.shape, values.connections].every((v) => v === undefined);
+const complete = !quick && [values.only, values.shape, values.connections].every((value) => value === undefined);
 
 process.exitCode = await main();
 
