@@ -7,8 +7,13 @@ const folder = new AppFolder();
 after(() => folder.remove());
 
 const SERVE = `require('node:http').createServer((request, response) => {
-  if (request.url === '/slow') console.log('slow'), setTimeout(() => response.end('done'), 2000);
-  else response.end(process.env.MULTISERVER_WORKER);
+  if (request.url !== '/slow') return response.end(process.env.MULTISERVER_WORKER);
+  console.log('slow');
+  const waiting = setInterval(() => {
+    if (!require('node:fs').existsSync(__dirname + '/go')) return;
+    clearInterval(waiting);
+    response.end('done');
+  }, 20);
 }).listen(0, '127.0.0.1')`;
 const app = folder.write('app.cjs', SERVE);
 
@@ -82,6 +87,7 @@ steering(
       stderr: '',
     });
     assert.deepEqual(await answering(instance), [other]);
+    folder.write('go', '');
     assert.equal((await slow).text, 'done');
     assert.equal(
       (await call('resume', String(worker))).stdout,

@@ -56,12 +56,13 @@ test('an option may be given as undefined, as a spread of optional values does',
   expectTypeOf<{ count: undefined; cwd: undefined }>().toExtend<SpawnOptions>();
 });
 
+const byFunction: AlgorithmLike = (candidates, request) => {
+  expectTypeOf(candidates).toEqualTypeOf<readonly EndpointView[]>();
+  expectTypeOf(request).toEqualTypeOf<RequestView>();
+  return candidates.find(({ inFlight }) => inFlight === 0);
+};
+
 test('an own algorithm is a function, an object or a class, whose arguments need no annotation', () => {
-  const byFunction: AlgorithmLike = (candidates, request) => {
-    expectTypeOf(candidates).toEqualTypeOf<readonly EndpointView[]>();
-    expectTypeOf(request).toEqualTypeOf<RequestView>();
-    return candidates.find(({ inFlight }) => inFlight === 0);
-  };
   const byObject: Algorithm = {
     name: 'mine',
     pick: (candidates) => candidates[0],
