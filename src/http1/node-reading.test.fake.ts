@@ -21,7 +21,10 @@ export class NodeServer {
   readonly #errors = new WeakMap<object, string>();
 
   constructor() {
-    const take = (request: IncomingMessage): void => void this.#requests.get(request.socket)!.push(request);
+    const take = (request: IncomingMessage): void => {
+      collect(request);
+      this.#requests.get(request.socket)!.push(request);
+    };
     this.#server = createServer({
       insecureHTTPParser: false,
       maxHeaderSize: 65_536,
@@ -71,6 +74,7 @@ export async function readAsNodeClient(connections: readonly Buffer[], method = 
     });
     asking.on('response', (answer) => {
       answer.on('error', () => {});
+      collect(answer);
       answers.push(answer);
     });
     asking.on('information', ({ httpVersion, statusCode, statusMessage, rawHeaders }) => {
@@ -92,12 +96,16 @@ export async function readAsNodeClient(connections: readonly Buffer[], method = 
   });
 }
 
-const read = (message: IncomingMessage): Buffer | null => message.read() as Buffer | null;
+const bodies = new WeakMap<IncomingMessage, string>();
+
+function collect(message: IncomingMessage): void {
+  bodies.set(message, '');
+  message.on('data', (piece: Buffer) => bodies.set(message, bodies.get(message)! + piece.toString('latin1')));
+}
 
 function messageOf(message: IncomingMessage): Message {
   const { method, url, statusCode, statusMessage, httpVersion, rawHeaders, complete } = message;
-  let body = '';
-  for (let piece = read(message); piece !== null; piece = read(message)) body += piece.toString('latin1');
+  const body = bodies.get(message)!;
   const start =
     statusCode === null || statusCode === undefined
       ? `${method} ${url} ${httpVersion}`
