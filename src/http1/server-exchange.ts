@@ -10,7 +10,7 @@ import {
   type Head,
   type RequestSink,
 } from '../exchange.js';
-import { writeParts } from '../util/outlet.js';
+import { isFull, writeParts } from '../util/outlet.js';
 import { withFields } from './fields.js';
 import type { ServerConnection } from './server-connection.js';
 import { chunkLine, writeInterimHead, writeLastChunk, writeResponseHead } from './writer.js';
@@ -81,6 +81,8 @@ export class ServerExchange extends Exchange {
   sendInterim(status: number, head: Head): void {
     // RFC 9110 §15.2: never to an HTTP/1.0 client.
     if (this.minor === 0 || this.#phase !== NOTHING) return;
+    // Nobody waits for their leaving: to a client that does not read, an endpoint could send them without end.
+    if (isFull(this.#connection.socket)) return;
     if (status === 100) {
       this.#continued = true;
       this.#connection.continued();

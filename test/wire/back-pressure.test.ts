@@ -97,3 +97,19 @@ wire(
   },
   { unix: true },
 );
+
+wire(
+  'interim responses without end do not pile up for a client that does not read',
+  async ({ client, origin }) => {
+    const hints = head('HTTP/1.1 103 Early Hints', `Link: <${'x'.repeat(990)}>`);
+    client.send(get('/'));
+    const call = await origin.request();
+    client.stopReading();
+    await call.peer.pour(Buffer.from(hints.repeat(16)), MUCH);
+    call.answer(200, 'at last');
+    client.readAgain();
+    const { interim } = await client.response(200, 'at last');
+    assertHeld(interim.length * hints.length + kernel, client.socket.bytesRead - client.received);
+  },
+  { unix: true },
+);
