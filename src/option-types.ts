@@ -192,6 +192,8 @@ export interface SpawnOptions {
   stopTimeout?: Duration | undefined;
   /** A worker is ready when this path answers 2xx or 3xx; without it, when it listens. */
   readyPath?: string | undefined;
+  /** A worker that listens is ready only when it has called `process.send('ready')`. */
+  readySignal?: boolean | undefined;
   /** A worker whose event loop is blocked for longer is killed and started again; 0: never. */
   hangTimeout?: Duration | undefined;
   /** A worker that takes more memory is replaced, without losing a request. */

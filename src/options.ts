@@ -190,6 +190,10 @@ const SPAWN = {
     'Path that a worker must answer with 2xx or 3xx to be ready.',
     '--ready-path <path>',
   ),
+  readySignal: row.boolean(
+    false,
+    "Whether a worker that listens is ready only when it has called process.send('ready').",
+  ),
   hangTimeout: row.duration(
     0,
     0,

@@ -23,7 +23,7 @@ export interface SupervisorOptions {
   /** Ready only once this path is answered with a status below 400. */
   readyPath?: string;
   /** An app that listens is not ready before it calls `process.send('ready')`. */
-  readySignal?: boolean;
+  readySignal: boolean;
   /** Milliseconds in which a worker must end by itself. */
   stopTimeout: number;
   /** A worker whose event loop is blocked for longer is killed, ms; 0: never. */

@@ -52,6 +52,12 @@ describe('an app that does not start is reported with what it said last', () => 
       { startTimeout: 3000, readyPath: '/ready' },
     ],
     [
+      'never says that it is ready',
+      "require('http').createServer().listen(0); console.error('x')",
+      /did not call process\.send\('ready'\) within 0\.5 s/,
+      { startTimeout: 500, readySignal: true },
+    ],
+    [
       'forks a cluster of its own',
       "console.error('x'); require('node:cluster').fork()",
       /uses node:cluster, but multiserver already runs it on several workers/,
@@ -180,6 +186,17 @@ test('an app in TypeScript is run by its own tsx, where paths of temporary files
     async (instance) => assert.equal((await ask(await instance.port())).text, 'typed'),
     { env: { TMPDIR: long, XDG_RUNTIME_DIR: '' } },
   );
+});
+
+test("with readySignal, a worker gets its first request after process.send('ready')", async () => {
+  const file = folder.write(
+    'signal.cjs',
+    `let ready = 'too early';
+require('http').createServer((_, res) => res.end(ready)).listen(0, '127.0.0.1', () => setTimeout(() => { ready = 'in time'; process.send('ready') }, 300))`,
+  );
+  await running(['start', file, '-w', '1', '--listen', '127.0.0.1:0', '--ready-signal'], async (instance) => {
+    assert.equal((await ask(await instance.port())).text, 'in time');
+  });
 });
 
 test('the port and host that the app asks for are taken over where none is given', async () => {
