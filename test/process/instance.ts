@@ -42,6 +42,8 @@ export interface LogLine {
 export interface InstanceSetting {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** How many files and sockets it may open. */
+  readonly openFiles?: number;
 }
 
 /** `multiserver` as a user runs it, in a world of its own: no other instance sees it. */
@@ -53,7 +55,10 @@ export class Instance {
   stderr = '';
 
   constructor(args: readonly string[], setting: InstanceSetting = {}) {
-    this.child = spawn(process.execPath, [CLI, ...args], {
+    const { openFiles } = setting;
+    const command = [process.execPath, CLI, ...args];
+    if (openFiles !== undefined) command.unshift('sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`);
+    this.child = spawn(command[0]!, command.slice(1), {
       cwd: setting.cwd ?? this.runtime,
       env: { ...ENVIRONMENT, XDG_RUNTIME_DIR: this.runtime, ...setting.env },
       stdio: ['ignore', 'pipe', 'pipe'],
