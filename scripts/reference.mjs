@@ -96,6 +96,7 @@ function commandLine() {
     `Every flag can be given by a variable, too, which the flag wins over: \`MULTISERVER_TIMEOUT=5s\` is \`--timeout 5s\`. What the
 flags that set an option take is told in [options](options.md). \`multiserver <command> --help\` shows the same.`,
     ...sections,
+    ...configuration(),
     '## Exit codes',
     table(
       ['Code', 'Meaning'],
@@ -123,23 +124,39 @@ function flagSections(name, flags) {
   return name === 'proxy' ? ['The flags of [start](#start), without those for workers.', ...tables] : tables;
 }
 
+function configuration() {
+  const found = declared('src/load-balancer/config.ts', 'MultiserverConfig', /(\w+)\?: ([^]*?)(?: \| undefined)?;/);
+  return [
+    '## Configuration file',
+    `\`multiserver.config.ts\`, \`.mts\`, \`.js\`, \`.mjs\`, \`.cjs\` or \`.json\` in the current folder, or what \`--config\` names. It exports
+an object by default, best made with \`defineConfig\` of \`node-multiserver\`, which tells editors what may be in there. Variables win
+over it, and flags over both. Paths of apps and folders in it are relative to its own. It takes all [options](options.md) of \`LoadBalancer\` by their
+names, and these; in JSON an algorithm is named as on the command line.`,
+    table(['Name', 'Meaning', 'Type'], found),
+  ];
+}
+
 function events() {
-  const source = readFileSync(`${root}src/load-balancer/events.ts`, 'utf8');
-  const body = source.slice(source.indexOf('export interface BalancerEvents'));
-  const found = Array.from(
-    body.matchAll(/\/\*\*\s([^]*?)\s\*\/\s+(\w+): \[([^]*?)\];\n/g),
-    ([, comment, name, values]) => [
-      code(name),
-      prose(comment.replace(/\s*\n\s*\*\s*/g, ' ')),
-      code(values.replace(/\s+/g, ' ').replace(/,? $/, '').trim()),
-    ],
-  );
+  const found = declared('src/load-balancer/events.ts', 'BalancerEvents', /(\w+): \[([^]*?)\];/);
   return page(
     'Events',
     `What \`balancer.events\`, an \`EventEmitter\`, emits. The types are \`BalancerEvents\`, \`Endpoint\`, \`WorkerView\` and
 \`BoundAddress\` of \`node-multiserver\`.`,
     table(['Event', 'When', 'Listener gets'], found),
   );
+}
+
+/** The members of an interface, each with its comment, as cells: name, comment, type. */
+function declared(path, name, member) {
+  const source = readFileSync(`${root}${path}`, 'utf8');
+  const start = source.indexOf(`export interface ${name} `);
+  const body = source.slice(start, source.indexOf('\n}', start));
+  const commented = new RegExp(`/\\*\\*\\s((?:(?!\\*/)[^])*)\\s\\*/\\s+${member.source}\\n`, 'g');
+  return Array.from(`${body}\n`.matchAll(commented), ([, comment, key, type]) => [
+    code(key),
+    prose(comment.replace(/\s*\n\s*\*\s*/g, ' ')),
+    code(type.replace(/\s+/g, ' ').replace(/,? $/, '').trim()),
+  ]);
 }
 
 function errors() {

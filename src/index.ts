@@ -1,5 +1,6 @@
 /** Balances requests over endpoints; an app of its own (Hono). */
 export { LoadBalancer } from './load-balancer.js';
+export { defineConfig, type MultiserverConfig } from './load-balancer/config.js';
 export type { BalancerEvents } from './load-balancer/events.js';
 export {
   type BalancerStatus,

@@ -62,6 +62,14 @@ const QUIET = own(
   'true or false',
   'Only warnings, errors and what workers write.',
 );
+export const CONFIG = own(
+  'config',
+  'text',
+  '--config <file>',
+  'multiserver.config.ts, .js or .json, if there is one',
+  'the path of a file',
+  'File of options, for what neither flags nor variables say.',
+);
 const DEBUG = own('debug', 'boolean', '--debug', 'false', 'true or false', 'Errors with their stack traces.');
 
 const STICKY = withEnv(
@@ -112,8 +120,8 @@ const spawn = OPTION_ROWS.spawn.filter(hasFlag).map((row) => withEnv(row, WORKER
 
 /** What the commands take. */
 export const FLAGS = {
-  start: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, ...spawn, WATCH, STICKY, STICKY_SECRET, ...balancer],
-  proxy: [LISTEN, PORT, NAME, LOG_FORMAT, QUIET, DEBUG, STICKY, STICKY_SECRET, ...balancer],
+  start: [LISTEN, PORT, NAME, CONFIG, LOG_FORMAT, QUIET, DEBUG, ...spawn, WATCH, STICKY, STICKY_SECRET, ...balancer],
+  proxy: [LISTEN, PORT, NAME, CONFIG, LOG_FORMAT, QUIET, DEBUG, STICKY, STICKY_SECRET, ...balancer],
   status: [NAME, own('json', 'boolean', '--json', 'false', 'true or false', 'JSON instead of a table.'), DEBUG],
   /** All that only talk to a running instance. */
   control: [NAME, DEBUG],

@@ -25,7 +25,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return DONE; // --help, --version
     if (error instanceof CommanderError && error.code === 'commander.help') return 2;
-    const problem = await explain(error, given?.sources);
+    const problem = await explain(error, given);
     const debug =
       given?.values.get('debug') === true || argv.includes('--debug') || process.env.MULTISERVER_DEBUG === 'true';
     const details = debug ? `\n${(error as Error).stack}` : problem.details && `\n${problem.details}`;

@@ -3,6 +3,7 @@ import { MultiserverError, OPTION_ROWS, type ErrorCode } from '../index.js';
 import { FAILED, NOT_RUNNING, WRONG_USAGE } from './exit-codes.js';
 import { longName } from './flags.js';
 import { portOwner } from './port-owner.js';
+import type { Given } from './values.js';
 
 export interface Problem {
   /** What is wrong and what to do. */
@@ -15,8 +16,8 @@ export interface Problem {
 const ROWS = [...OPTION_ROWS.balancer, ...OPTION_ROWS.spawn].filter(({ flag }) => flag !== '');
 const EXIT: Partial<Record<ErrorCode, number>> = { MS_INVALID_OPTION: WRONG_USAGE, MS_NOT_RUNNING: NOT_RUNNING };
 
-/** Any error in words for whoever typed the command. `sources` names the flag or variable that an option came from. */
-export async function explain(error: unknown, sources: ReadonlyMap<string, string> = new Map()): Promise<Problem> {
+/** Any error in words for whoever typed the command; `given` knows where each option came from. */
+export async function explain(error: unknown, given?: Given): Promise<Problem> {
   if (error instanceof CommanderError) return { message: usage(error), details: '', exitCode: WRONG_USAGE };
   const system = (await systemError(error)) ?? fileError(error);
   if (system) return { message: system, details: '', exitCode: FAILED };
@@ -29,15 +30,21 @@ export async function explain(error: unknown, sources: ReadonlyMap<string, strin
     };
   }
   const [message = '', ...details] = error.message.split('\n');
-  return { message: nameFlags(message, sources), details: details.join('\n'), exitCode: EXIT[error.code] ?? FAILED };
+  return { message: nameSources(message, given), details: details.join('\n'), exitCode: EXIT[error.code] ?? FAILED };
 }
 
-/** `Option "timeout" must …` is about the flag or variable that gave it; others that the message names could be given by their flags. */
-function nameFlags(message: string, sources: ReadonlyMap<string, string>): string {
+/**
+ * `Option "timeout" must …` is about the flag or variable that gave it, else about the file. Others that the message names could be given
+ * by their flags.
+ */
+function nameSources(message: string, given: Given | undefined): string {
   if (!message.startsWith('Option "')) return message;
-  return message.replace(/(?:Option )?"([\w.]+)"/g, (quoted, name: string) => {
+  return message.replace(/(Option )?"([\w.]+)"/g, (quoted, isSubject: string | undefined, name: string) => {
+    const source = given?.sources.get(name);
+    if (source !== undefined) return source;
+    if (given?.config) return isSubject ? `"${name}" in ${given.config.label}` : quoted;
     const row = ROWS.find((candidate) => candidate.name === name);
-    return sources.get(name) ?? (row === undefined ? quoted : `--${longName(row.flag)}`);
+    return row === undefined ? quoted : `--${longName(row.flag)}`;
   });
 }
 

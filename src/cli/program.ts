@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
 import { COMMANDS } from './commands/index.js';
+import { addConfig } from './config.js';
 import { EXIT_CODES } from './exit-codes.js';
-import type { FlagRow } from './flags.js';
+import { CONFIG, type FlagRow } from './flags.js';
 import { readGiven, type Given } from './values.js';
 import { VERSION } from '../index.js';
 
@@ -30,7 +31,9 @@ export function createProgram(
     if (usage !== undefined) command.usage(usage);
     for (const row of flags) command.addOption(optionOf(row));
     command.action(async () => {
-      const given = readGiven(command, flags, process.env);
+      let given = readGiven(command, flags, process.env);
+      onGiven(given);
+      if (flags.includes(CONFIG)) given = await addConfig(given);
       onGiven(given);
       finish(await run(given, command.args, rest));
     });

@@ -8,6 +8,7 @@ import {
   type Control,
   type ListenAddress,
   type LoadBalancerOptions,
+  type MultiserverConfig,
 } from '../index.js';
 import { expectFree, showAddress } from './addresses.js';
 import { DONE } from './exit-codes.js';
@@ -30,6 +31,8 @@ export interface ServeSettings {
   readonly workers: number;
   /** Folders whose sources start the workers anew when they change. */
   readonly watched: readonly string[];
+  /** The user's own, before anything is started. */
+  readonly setup: MultiserverConfig['setup'];
   /** Spawns the workers or adds the endpoints. */
   prepare(balancer: LoadBalancer): Promise<unknown>;
 }
@@ -49,6 +52,7 @@ export async function serve(settings: ServeSettings): Promise<number> {
     ending.onSignals();
     onHangUp(isTerminalGone, ending, reloading);
     await expectFree(where);
+    await settings.setup?.(balancer);
     showProgress(balancer, settings);
     if (!ending.begun) await settings.prepare(balancer);
     if (!ending.begun) boot(balancer, opened.name, settings, (await balancer.listen(...where)).map(showAddress));

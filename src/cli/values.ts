@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { ALGORITHMS } from '../index.js';
+import type { Config } from './config.js';
 import { longName, type FlagRow } from './flags.js';
 import { usageError } from './usage-error.js';
 import { splitWords } from './words.js';
@@ -9,6 +10,8 @@ export interface Given {
   readonly values: ReadonlyMap<string, unknown>;
   /** What to call a row when its value is refused: the flag or the variable it came from. */
   readonly sources: ReadonlyMap<string, string>;
+  /** The file behind them, where there is one. */
+  readonly config?: Config;
 }
 
 /** Flags win over environment variables; defaults are left to whoever takes the values. */

@@ -88,7 +88,8 @@ test("the README's first program serves what it says", { timeout: 120_000 }, asy
   t.after(() => elsewhere.close());
   await once(elsewhere, 'listening');
   const { port } = elsewhere.address() as AddressInfo;
-  const [program] = blocksOf(pages.find(({ path }) => path === 'README.md')!.text, 'ts');
+  const blocks = blocksOf(pages.find(({ path }) => path === 'README.md')!.text, 'ts');
+  const program = blocks.find((block) => block.includes('new LoadBalancer('));
   const given = [
     ["'./app.js'", `'${join(root, 'examples/http/app.cjs')}'`],
     ['http://10.0.0.7:8080', `http://127.0.0.1:${port}`],

@@ -139,7 +139,11 @@ describe('what is wrong on the command line is told in one sentence', () => {
       'start app.js --listen unix:/none/x.sock',
       () => 'There is no directory /none for unix:/none/x.sock.',
     ],
-    ['no endpoint', 'proxy -p 0', () => "Missing required argument 'url'."],
+    [
+      'no endpoint',
+      'proxy -p 0',
+      () => 'Say what to balance over, as in: multiserver proxy http://10.0.0.7:8080 -p 3000',
+    ],
     ['a wrong URL', 'proxy ::::: -p 0', () => "':::::' is no URL of an endpoint, such as http://10.0.0.7:8080."],
     [
       'a URL that is no endpoint',

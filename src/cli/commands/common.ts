@@ -4,7 +4,9 @@ import {
   parseListenAddress,
   type ListenAddress,
   type LoadBalancerOptions,
+  type MultiserverConfig,
 } from '../../index.js';
+import { mergeOptions } from '../config.js';
 import { stickyAlgorithm } from '../sticky.js';
 import type { InstanceId } from '../instance.js';
 import { createLog, type Log } from '../log.js';
@@ -16,11 +18,12 @@ export interface Common {
   readonly log: Log;
   readonly options: LoadBalancerOptions;
   readonly where: readonly ListenAddress[];
+  readonly setup: MultiserverConfig['setup'];
 }
 
 /** What `start` and `proxy` have in common, from what was given. */
 export function readCommon(given: Given, folder: string): Common {
-  const { values, sources } = given;
+  const { values, sources, config } = given;
   const format = values.get('logFormat') as string | undefined;
   if (format !== undefined && format !== 'pretty' && format !== 'json') {
     throw usageError(`${sources.get('logFormat')} must be pretty or json; it is '${format}'.`);
@@ -32,12 +35,14 @@ export function readCommon(given: Given, folder: string): Common {
   const name = values.get('name') as string | undefined;
   instanceName(name, folder); // refused before anything is started
   const sticky = stickyAlgorithm(given);
-  const listen = (values.get('listen') ?? []) as string[];
+  const listen = (values.get('listen') ?? []) as (string | number)[];
+  const options = { ...asOptions(given, OPTION_ROWS.balancer), ...(sticky === undefined ? {} : { algorithm: sticky }) };
   return {
     id: { given: name, folder },
     log: createLog(format, values.get('quiet') === true),
-    options: { ...asOptions(given, OPTION_ROWS.balancer), ...(sticky === undefined ? {} : { algorithm: sticky }) },
+    options: mergeOptions<LoadBalancerOptions>(config?.options ?? {}, options),
     where: [...listen, ...(port === undefined ? [] : [port])].map(parseListenAddress),
+    setup: config?.own.setup,
   };
 }
 

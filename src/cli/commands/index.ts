@@ -39,8 +39,8 @@ export const COMMANDS: readonly CommandRow[] = [
     name: 'proxy',
     summary: 'balance over servers that already run',
     operand: [
-      '<url...>',
-      'http://host:port of each server, or where to find them: dns://name:port, dns+srv://name, file:path',
+      '[url...]',
+      'http://host:port of each server, or where to find them: dns://name:port, dns+srv://name, file:path; without it, the endpoints of the configuration file',
     ],
     flags: FLAGS.proxy,
     run: (given, urls) => proxy(urls, given),
