@@ -8,6 +8,8 @@ import { AppFolder, ask, type Instance, running } from './instance.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
+const echo = async (instance: Instance): Promise<unknown> => JSON.parse((await ask(await instance.port())).text);
+
 describe('multiserver.config', () => {
   let folder: AppFolder;
   beforeEach(() => {
@@ -25,7 +27,6 @@ describe('multiserver.config', () => {
 
   const started = (args: readonly string[], play: (instance: Instance) => Promise<void>, env: NodeJS.ProcessEnv = {}) =>
     running(args, play, { cwd: folder.path, env });
-  const echo = async (instance: Instance): Promise<unknown> => JSON.parse((await ask(await instance.port())).text);
 
   test('in TypeScript says all that start needs, own routes included', async () => {
     folder.write(
