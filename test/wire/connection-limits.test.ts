@@ -90,15 +90,17 @@ wire(
 );
 
 wire(
-  'after maxRequestsPerConnection the connection is closed politely: told with the last answer',
+  'the last of maxRequestsPerConnection is told that the connection closes, and those behind it reach no endpoint',
   async ({ client, origin, balancer }) => {
     origin.onCall = (call) => call.answer(200);
-    for (let i = 1; i <= 3; i++) {
-      const { head } = await client.send(get('/')).response(200);
-      assert.equal(head.field('connection'), i === 3 ? 'close' : undefined);
-      assert.equal(balancer.status().limits.maxRequestsPerConnection, i === 3 ? 1 : 0);
-    }
+    client.send(get('/').repeat(2));
+    for (let i = 0; i < 2; i++) assert.equal((await client.response(200)).head.field('connection'), undefined);
+    assert.equal(balancer.status().limits.maxRequestsPerConnection, 0);
+    client.send(get('/').repeat(2));
+    assert.equal((await client.response(200)).head.field('connection'), 'close');
     await client.expectClosed();
+    assert.equal(origin.calls.length, 3);
+    assert.equal(balancer.status().limits.maxRequestsPerConnection, 1);
     assert.deepEqual(balancer.status().errors, {});
   },
   { options: { maxRequestsPerConnection: 3 } },

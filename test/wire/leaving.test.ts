@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { get, head, pause, post, response, wire } from './harness.js';
+import { get, head, pause, wire } from './harness.js';
 
 /** A client that leaves is noticed, and its request at the endpoint given up, within this many ms. */
 const NOTICED = 1000;
@@ -91,39 +91,4 @@ wire('Connection: close counts in any case, in any place of the list and in any 
     await client.expectClosed();
     client.end();
   }
-});
-
-wire(
-  'the last of maxRequestsPerConnection is told that the connection closes',
-  async ({ client, origin }) => {
-    origin.onCall = (call) => call.send(response(200, 'ok'));
-    client.send(get('/').repeat(5));
-    for (let i = 1; i <= 3; i++) {
-      const answer = await client.response(200, 'ok');
-      assert.equal(answer.head.field('connection'), i === 3 ? 'close' : undefined);
-    }
-    await client.expectClosed();
-    assert.equal(origin.calls.length, 3);
-  },
-  { options: { maxRequestsPerConnection: 3 } },
-);
-
-wire('a balancer that closes ends each connection after the answer in progress', async (stage) => {
-  const { client, origin, balancer } = stage;
-  const idle = stage.connect();
-  idle.send(get('/idle'));
-  (await origin.request('GET /idle')).answer(200);
-  await idle.response(200);
-  client.send(post('/busy', 'body'));
-  const call = await origin.request('POST /busy');
-  const closed = balancer.close();
-  await idle.expectClosed();
-  await client.expectSilence();
-  call.answer(200, 'last');
-  const answer = await client.response(200, 'last');
-  assert.match(answer.head.field('connection') ?? '', /close/i);
-  await client.expectClosed();
-  client.end();
-  idle.end();
-  await closed;
 });
