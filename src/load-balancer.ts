@@ -110,7 +110,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       },
       onProblem: (message, error) => this.#problem(message, error),
     });
-    this.#ticker = setInterval(() => this.#tick(), TICK).unref();
+    // After sockets were read: when this process was held up, what has come meanwhile is not late.
+    this.#ticker = setInterval(() => setImmediate(() => this.#tick()), TICK).unref();
     this.#certificateTicker =
       resolved.https.certificates.length === 0
         ? undefined

@@ -175,3 +175,16 @@ wire(
   },
   { options: { https: { handshakeTimeout: '300ms' } }, secure: true },
 );
+
+wire(
+  'an answer that lies ready is not taken for late when the balancer itself was held up for longer than the time-out',
+  async ({ client, origin }) => {
+    client.send(get('/'));
+    const call = await origin.request();
+    call.answer(200, 'in time');
+    // Origin and balancer share this thread.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+    await client.response(200, 'in time');
+  },
+  { options: { responseTimeout: 500 } },
+);
