@@ -268,7 +268,7 @@ export interface ResolvedOptions extends ResolvedPoolOptions, Resolved<OwnOption
 type OptionalSpawn = 'cwd' | 'envFile' | 'readyPath' | 'env';
 export interface ResolvedSpawnOptions extends Resolved<Omit<SpawnOptions, OptionalSpawn>> {
   readonly cwd: string | undefined;
-  /** What `envFile` and `env` say, together. */
   readonly env: Readonly<Record<string, string>>;
+  readonly envFile: string | undefined;
   readonly readyPath: string | undefined;
 }

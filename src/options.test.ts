@@ -12,6 +12,7 @@ import {
   type LoadBalancerOptions,
   type SpawnOptions,
 } from './options.js';
+import { readEnvFile } from './options/env-file.js';
 import { parseDuration } from './util/duration.js';
 import { parseSize } from './util/size.js';
 
@@ -250,12 +251,13 @@ describe('options of spawn', () => {
     for (const options of bad) assert.throws(() => parseSpawnOptions(options), { code: 'MS_INVALID_OPTION' });
   });
 
-  it('read envFile, over which env wins and what is set already', (t) => {
+  it('read envFile, over which what is set already wins', (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'multiserver-options-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const envFile = join(directory, '.env');
     writeFileSync(envFile, 'A=1\nB="two words"\n# comment\nPATH=nowhere\n');
-    assert.deepEqual({ ...parseSpawnOptions({ envFile, env: { A: '9' } }).env }, { A: '9', B: 'two words' });
+    assert.deepEqual(readEnvFile(envFile), { A: '1', B: 'two words' });
+    assert.equal(parseSpawnOptions({ envFile }).envFile, envFile);
     assert.throws(
       () => parseSpawnOptions({ envFile: join(directory, 'none') }),
       /Option "envFile" must be a file that can be read/,

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { SecureContext } from 'node:tls';
-import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { MultiserverError } from './errors.js';
 import type {
@@ -16,6 +14,7 @@ import type {
   RouteOptions,
   SpawnOptions,
 } from './option-types.js';
+import { readEnvFile } from './options/env-file.js';
 import { areEndpoints, completePool, parsePool, POOL } from './options/pool.js';
 import { parseRoutes, RATE_LIMIT, resolveRateLimit, ROUTE } from './options/routes.js';
 import { openFileLimit } from './util/open-files.js';
@@ -284,9 +283,10 @@ function isCertificateSource(item: unknown): item is CertificateSource {
   );
 }
 
-/** Checks and completes the options of `spawn`, and reads `envFile`. */
+/** Checks and completes the options of `spawn`; `envFile` is read to see that it can be. */
 export function parseSpawnOptions(input: SpawnOptions = {}): ResolvedSpawnOptions {
-  const { envFile, ...data } = parseShape(SPAWN, input, invalid);
+  const data = parseShape(SPAWN, input, invalid);
+  if (data.envFile !== undefined) readEnvFile(data.envFile);
   const { min, max } = data.autoscale;
   if (max !== 0 && min > max)
     throw invalid(`Option "autoscale.min" must not be more than "autoscale.max" (${max}); it is ${min}.`);
@@ -297,7 +297,7 @@ export function parseSpawnOptions(input: SpawnOptions = {}): ResolvedSpawnOption
       pool: data.pool ?? 'default',
       count: max === 0 ? count : Math.min(Math.max(count, min), max),
       cwd: data.cwd,
-      env: { ...(envFile === undefined ? {} : readEnvFile(envFile)), ...data.env },
+      envFile: data.envFile,
       readyPath: data.readyPath,
     },
     [],
@@ -314,18 +314,6 @@ export const OPTION_ROWS: Readonly<Record<'balancer' | 'route' | 'spawn', readon
 };
 
 /** As with the flag of node itself, what is set already wins. */
-function readEnvFile(path: string): Record<string, string> {
-  try {
-    const variables = Object.entries(parseEnv(readFileSync(path, 'utf8')) as Record<string, string>);
-    return Object.fromEntries(variables.filter(([name]) => process.env[name] === undefined));
-  } catch (cause) {
-    throw invalid(
-      `Option "envFile" must be a file that can be read; ${path} cannot (${(cause as NodeJS.ErrnoException).code}).`,
-      cause,
-    );
-  }
-}
-
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -31,7 +31,7 @@ export class Apps {
 
   async spawn(
     what: string | readonly string[],
-    { readyPath, cwd, ...options }: Omit<ResolvedSpawnOptions, 'pool'>,
+    { readyPath, cwd, envFile, ...options }: Omit<ResolvedSpawnOptions, 'pool'>,
     publicPort: number | undefined,
     endpoints: WorkerEndpoints,
   ): Promise<Endpoint[]> {
@@ -40,6 +40,7 @@ export class Apps {
         ...(typeof what === 'string' ? { app: what } : { command: what }),
         ...options,
         ...(cwd === undefined ? {} : { cwd }),
+        ...(envFile === undefined ? {} : { envFile }),
         ...(readyPath === undefined ? {} : { readyPath }),
         ...(publicPort === undefined ? {} : { publicPort }),
       },

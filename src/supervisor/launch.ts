@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MultiserverError } from '../errors.js';
+import { readEnvFile } from '../options/env-file.js';
 import { checkFolder, findApp } from './app-file.js';
 import { beatInterval } from './guards.js';
 import { LINK_VARIABLE, type PreloadSettings } from './preload/settings.js';
@@ -41,6 +42,7 @@ function environment(
 ): NodeJS.ProcessEnv {
   return {
     ...process.env,
+    ...(options.envFile === undefined ? {} : readEnvFile(options.envFile)),
     ...options.env,
     MULTISERVER_WORKER: String(slot),
     MULTISERVER_WORKER_COUNT: String(count),

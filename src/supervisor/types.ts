@@ -16,6 +16,8 @@ export interface SupervisorOptions {
   cwd?: string;
   /** On top of the supervisor's own environment. */
   env?: Readonly<Record<string, string>>;
+  /** Read at each start of a worker; `env` wins. */
+  envFile?: string;
   /** Flags of Node itself, for the app's workers. */
   nodeArgs?: readonly string[];
   /** Milliseconds until a worker must be ready. */

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppFolder, ask, type Instance, isAlive, Load, running, untilGone } from './instance.js';
+import type { BalancerStatus } from 'node-multiserver';
+import { AppFolder, ask, control, type Instance, isAlive, Load, running, untilGone } from './instance.js';
 
 const LONG = Boolean(process.env.MULTISERVER_LONG);
 
@@ -159,6 +160,16 @@ http.createServer((req, res) => res.end('fine')).listen(0, '127.0.0.1', () => {
     await load.stop();
     assert.deepEqual(load.failures, []);
     assert.ok(instance.lines('crash').every((line) => line['worker'] === 1));
+    const { workers } = (await control(instance, 'status')) as BalancerStatus;
+    assert.deepEqual(
+      workers.map(({ slot, state }) => [slot, slot === 0 ? state : '?']),
+      [
+        [0, 'ready'],
+        [1, '?'],
+      ],
+    );
+    assert.ok(workers[1]!.restarts >= 3);
+    assert.ok(workers[0]!.memory! > 1_000_000 && workers[0]!.utilization! <= 1);
   });
 });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { LoadBalancer, type MultiserverError } from 'node-multiserver';
 import { AppFolder, ask, Load, untilGone } from './instance.js';
@@ -63,6 +64,26 @@ describe('reload', () => {
         `${ROUNDS} reloads: ${load.answered} requests, 0 failed; ${lasting.echoes} echoes, ${lasting.ended} WebSockets and event streams ended in order, 0 cut`,
       );
     });
+  });
+
+  test('reads the variables of envFile anew; a file that is gone leaves all as it was', async () => {
+    const app = folder.write('env.cjs', `require('http').createServer((_, res) => res.end(process.env.A)).listen(0)`);
+    const envFile = folder.write('env/variables', 'A=one\nB=1');
+    const balancer = new LoadBalancer();
+    try {
+      await balancer.spawn(app, { count: 1, envFile, env: { B: '2' } });
+      const [address] = await balancer.listen('127.0.0.1:0');
+      assert.ok(address !== undefined && 'port' in address);
+      assert.equal((await ask(address.port)).text, 'one');
+      folder.write('env/variables', 'A=two');
+      await balancer.reload();
+      assert.equal((await ask(address.port)).text, 'two');
+      rmSync(envFile);
+      await assert.rejects(balancer.reload(), /Option "envFile" must be a file that can be read/);
+      assert.equal((await ask(address.port)).text, 'two');
+    } finally {
+      await balancer.close({ timeout: 0 });
+    }
   });
 
   test('lets a request in progress end at the old worker', async () => {

@@ -1,4 +1,4 @@
-import { instanceName } from '../../index.js';
+import { instanceName, type WorkerStatus } from '../../index.js';
 import { showAddress } from '../addresses.js';
 import { DONE, NOT_RUNNING } from '../exit-codes.js';
 import { askStatus, findInstances, namesOf, type Instances, type InstanceStatus } from '../instance.js';
@@ -38,6 +38,7 @@ export function show(
   now = Date.now(),
 ): string {
   const { name, pid, version, startedAt, addresses, algorithm, requests, inFlight, queued, connections } = instance;
+  const byPid = new Map(instance.workers.map((worker) => [worker.pid, worker]));
   const rows = instance.endpoints.map((endpoint) => [
     endpoint.id,
     endpoint.state,
@@ -47,14 +48,27 @@ export function show(
     endpoint.failures,
     endpoint.restarts ?? '-',
     endpoint.weight,
+    ...vitals(endpoint.pid === null ? undefined : byPid.get(endpoint.pid)),
   ]);
+  const pids = new Set(instance.endpoints.map((endpoint) => endpoint.pid));
+  // those that take no requests, because they are starting or have crashed
+  for (const worker of instance.workers) {
+    const { slot, pid: id, state, restarts } = worker;
+    if (!pids.has(id)) rows.push([`worker:${slot}`, state, id, 0, 0, 0, restarts, 0, ...vitals(worker)]);
+  }
   const [head = '', ...lines] = table(
-    ['endpoint', 'state', 'pid', 'in flight', 'requests', 'failures', 'restarts', 'weight'],
+    ['endpoint', 'state', 'pid', 'in flight', 'requests', 'failures', 'restarts', 'weight', 'memory', 'busy'],
     rows,
   );
-  const colours: Record<string, (text: string) => string> = { ready: green, ejected: red, gone: red };
+  const colours: Record<string, (text: string) => string> = {
+    ready: green,
+    ejected: red,
+    gone: red,
+    crashed: red,
+    backoff: red,
+  };
   const painted = lines.map((line, i) => {
-    const { state } = instance.endpoints[i]!;
+    const state = String(rows[i]![1]);
     return line.replace(` ${state} `, (text) => (colours[state] ?? yellow)(text));
   });
   const up = age(now - new Date(startedAt).getTime());
@@ -69,6 +83,14 @@ export function show(
     ...painted,
     '',
   ].join('\n');
+}
+
+function vitals(worker: WorkerStatus | undefined): [memory: string, busy: string] {
+  const { memory = null, utilization = null } = worker ?? {};
+  return [
+    memory === null ? '-' : `${Math.round(memory / 1024 / 1024)} MB`,
+    utilization === null ? '-' : `${Math.round(utilization * 100)} %`,
+  ];
 }
 
 /** One line with what was counted at all. */
