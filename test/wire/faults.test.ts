@@ -233,3 +233,15 @@ wire(
     options: { ...OPTIONS, retries: { statuses: [504] }, algorithm: (candidates) => candidates[0] },
   },
 );
+
+wire(
+  'where no other endpoint is left the same one is tried again, at most three times, and then the client is told',
+  async ({ client, origin, balancer }) => {
+    await origin.close();
+    client.send(get('/'));
+    const { body } = await client.response(502);
+    assert.equal((JSON.parse(body.text) as { code: string }).code, 'MS_CONNECT_FAILED');
+    assert.equal(balancer.endpoints.list()[0]!.requests, 4);
+  },
+  { options: OPTIONS },
+);
