@@ -125,6 +125,8 @@ export const FLAGS = {
   status: [NAME, own('json', 'boolean', '--json', 'false', 'true or false', 'JSON instead of a table.'), DEBUG],
   /** All that only talk to a running instance. */
   control: [NAME, DEBUG],
+  /** All that need no instance. */
+  local: [DEBUG],
 } satisfies Record<string, readonly FlagRow[]>;
 
 /** `--no-preserve-host` → `preserve-host` */

@@ -1,5 +1,6 @@
 import { FLAGS, type FlagRow } from '../flags.js';
 import type { Given } from '../values.js';
+import { completion } from './completion.js';
 import { drain, maintenance, resume } from './endpoints.js';
 import { proxy } from './proxy.js';
 import { start } from './start.js';
@@ -75,4 +76,11 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   { name: 'resume', summary: 'end drain or maintenance', operand: ENDPOINT, flags: FLAGS.control, run: resume },
   { name: 'stop', summary: 'end a running instance gracefully', flags: FLAGS.control, run: stop },
+  {
+    name: 'completion',
+    summary: 'write a script that completes commands and flags in a shell',
+    operand: ['<shell>', 'bash, zsh or fish'],
+    flags: FLAGS.local,
+    run: (_given, [shell]) => completion(shell!, COMMANDS),
+  },
 ];
