@@ -20,7 +20,12 @@ export function cannotHaveHosts(): string | false {
   const probe = `${PREFIX}probe`;
   try {
     ip('netns', 'add', probe);
-    ip('netns', 'del', probe);
+    try {
+      ip('-n', probe, 'link', 'add', 'br0', 'type', 'bridge');
+      ip('netns', 'exec', probe, 'true');
+    } finally {
+      ip('netns', 'del', probe);
+    }
     return false;
   } catch (error) {
     return `network namespaces are not to be had here (they need root and iproute2): ${(error as Error).message.trim()}`;

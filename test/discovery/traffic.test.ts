@@ -69,7 +69,10 @@ test('the last good set is kept while a name cannot be resolved, is unknown or h
   const { dns, problems, listen, ids, answer } = await stage(t, byName);
   dns.answers.set('api.test', [ONE, TWO]);
   const port = await listen();
-  for (const [i, failure] of (['failure', 'no such name', []] as const).entries()) {
+  // The resolver of Node 20.19 (c-ares 1.34.4) keeps an answer without an address to itself for long.
+  const forgets = process.versions.ares.localeCompare('1.34.5', undefined, { numeric: true }) >= 0;
+  const failures: Answer[] = ['failure', 'no such name', ...(forgets ? [[]] : [])];
+  for (const [i, failure] of failures.entries()) {
     await answer('api.test', failure);
     await until('it to be told', () => problems.length === i + 1);
     assert.match(problems[i]!, /^Endpoints of dns:\/\/api\.test:\d+ could not be found \(.+\); the last 2 are kept\.$/);
@@ -77,7 +80,7 @@ test('the last good set is kept while a name cannot be resolved, is unknown or h
     assert.deepEqual(await spread(port, 2), { [ONE]: 1, [TWO]: 1 });
     await answer('api.test', [ONE, TWO]);
   }
-  assert.equal(problems.length, 3);
+  assert.equal(problems.length, failures.length);
   dns.answers.set('api.test', [THREE]);
   await until('a new set to be followed', () => ids() === THREE);
 });

@@ -62,7 +62,16 @@ describe('elsewhere than in a terminal', () => {
 async function inTerminal(args: readonly string[], last: RegExp, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const command = [process.execPath, CLI, ...args].map((word) => `'${word}'`).join(' ');
   const child = spawn('script', ['-qec', command, '/dev/null'], {
-    env: { ...process.env, XDG_RUNTIME_DIR: folder.path, TERM: 'xterm-256color', ...env },
+    // Node takes no terminal of a CI to know colours.
+    env: {
+      ...process.env,
+      CI: undefined,
+      NO_COLOR: undefined,
+      FORCE_COLOR: undefined,
+      XDG_RUNTIME_DIR: folder.path,
+      TERM: 'xterm-256color',
+      ...env,
+    },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let text = '';
