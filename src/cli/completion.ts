@@ -48,17 +48,18 @@ const quoteForZsh = (text: string): string => `'${text.replaceAll("'", "'\\''")}
 /** In descriptions these would end them. */
 const plainForZsh = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&');
 
+function zshSpecs(row: FlagRow): string[] {
+  const choices = choicesOf(row);
+  const value = choices === '' ? '_files' : `(${choices})`;
+  return spellings(row).map((flag) =>
+    quoteForZsh(`*${flag}[${plainForZsh(brief(row))}]${takesValue(row) ? `:value:${value}` : ''}`),
+  );
+}
+
 function zsh(commands: readonly CommandRow[]): string {
-  const specs = (row: FlagRow): string[] => {
-    const choices = choicesOf(row);
-    const value = choices === '' ? '_files' : `(${choices})`;
-    return spellings(row).map((flag) =>
-      quoteForZsh(`*${flag}[${plainForZsh(brief(row))}]${takesValue(row) ? `:value:${value}` : ''}`),
-    );
-  };
   const names = commands.map(({ name, summary }) => `      ${quoteForZsh(`${name}:${plainForZsh(summary)}`)}`);
   const cases = commands.map(({ name, flags }) => {
-    const all = [...flags.flatMap(specs), quoteForZsh('--help[Show help]'), quoteForZsh('*:operand:_files')];
+    const all = [...flags.flatMap(zshSpecs), quoteForZsh('--help[Show help]'), quoteForZsh('*:operand:_files')];
     return `    ${name})\n      _arguments \\\n        ${all.join(' \\\n        ')}\n      ;;`;
   });
   return `#compdef multiserver
@@ -83,15 +84,16 @@ if [[ $funcstack[1] == _multiserver ]]; then _multiserver "$@"; else compdef _mu
 
 const quoteForFish = (text: string): string => `'${text.replace(/['\\]/g, '\\$&')}'`;
 
+function fishLine(command: string, row: FlagRow): string {
+  const names = spellings(row).map((flag) => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`));
+  const choices = choicesOf(row);
+  const value = choices === '' ? (takesValue(row) ? ' -r' : '') : ` -x -a ${quoteForFish(choices)}`;
+  return `complete -c multiserver -n '__fish_seen_subcommand_from ${command}' ${names.join(' ')}${value} -d ${quoteForFish(brief(row))}`;
+}
+
 function fish(commands: readonly CommandRow[]): string {
-  const flagLine = (command: string, row: FlagRow): string => {
-    const names = spellings(row).map((flag) => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`));
-    const choices = choicesOf(row);
-    const value = choices === '' ? (takesValue(row) ? ' -r' : '') : ` -x -a ${quoteForFish(choices)}`;
-    return `complete -c multiserver -n '__fish_seen_subcommand_from ${command}' ${names.join(' ')}${value} -d ${quoteForFish(brief(row))}`;
-  };
   return `# multiserver: completion for fish.  multiserver completion fish | source
 ${commands.map(({ name, summary }) => `complete -c multiserver -n __fish_use_subcommand -f -a ${name} -d ${quoteForFish(summary)}`).join('\n')}
-${commands.flatMap(({ name, flags }) => flags.map((row) => flagLine(name, row))).join('\n')}
+${commands.flatMap(({ name, flags }) => flags.map((row) => fishLine(name, row))).join('\n')}
 `;
 }
