@@ -252,7 +252,7 @@ export class ClientConnection {
     const { status, pairs, kinds } = parser;
     const framing = this.#framing;
     frameResponse(framing, pairs, kinds, parser.minor, status, this.#method, this.#upgrade);
-    if (framing.error !== '' || status < 100 || status > 599) {
+    if (framing.error !== '') {
       this.#fail(
         'MS_BAD_RESPONSE',
         `The endpoint's answer (status ${status}) has an invalid status, length or upgrade.`,

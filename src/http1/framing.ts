@@ -183,6 +183,11 @@ export function frameResponse(
   upgrade: boolean,
 ): void {
   const coded = readFields(out, pairs, kinds, minor);
+  // Outside of all classes (RFC 9110 §15): nobody knows how it would be framed.
+  if (status < 100 || status > 599) {
+    out.error = 'MS_BAD_RESPONSE';
+    return;
+  }
   if (status < 200) {
     // An interim response ends at its empty line, whatever its fields say.
     out.error = '';
