@@ -54,8 +54,8 @@ describe('an app that does not start is reported with what it said last', () => 
     [
       'never says that it is ready',
       "require('http').createServer().listen(0); console.error('x')",
-      /did not call process\.send\('ready'\) within 0\.5 s/,
-      { startTimeout: 500, readySignal: true },
+      /did not call process\.send\('ready'\) within 3 s/,
+      { startTimeout: 3000, readySignal: true },
     ],
     [
       'forks a cluster of its own',
