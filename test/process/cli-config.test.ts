@@ -17,7 +17,7 @@ describe('multiserver.config', () => {
     folder.write(
       'server/app.cjs',
       `require('node:http').createServer((request, response) => {
-  response.end(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), color: process.env.COLOR }));
+  response.end(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), color: process.env.PAINT }));
 }).listen(0, '127.0.0.1')`,
     );
     mkdirSync(join(folder.path, 'node_modules'));
@@ -35,7 +35,7 @@ describe('multiserver.config', () => {
 const workers: number = 2;
 export default defineConfig({
   app: 'server/app.cjs',
-  spawn: { count: workers, args: ['--color', 'red'], env: { COLOR: 'red' } },
+  spawn: { count: workers, args: ['--color', 'red'], env: { PAINT: 'red' } },
   listen: ['127.0.0.1:0'],
   name: 'configured',
   algorithm: LEAST_LATENCY,
