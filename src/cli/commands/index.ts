@@ -1,6 +1,7 @@
 import { FLAGS, type FlagRow } from '../flags.js';
 import type { Given } from '../values.js';
 import { completion } from './completion.js';
+import { doctor } from './doctor.js';
 import { drain, maintenance, resume } from './endpoints.js';
 import { proxy } from './proxy.js';
 import { start } from './start.js';
@@ -76,6 +77,13 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   { name: 'resume', summary: 'end drain or maintenance', operand: ENDPOINT, flags: FLAGS.control, run: resume },
   { name: 'stop', summary: 'end a running instance gracefully', flags: FLAGS.control, run: stop },
+  {
+    name: 'doctor',
+    summary: 'look for what would keep it from starting or serving well',
+    operand: ['[app]', 'as with start'],
+    flags: FLAGS.start,
+    run: (given, [app]) => doctor(app, given),
+  },
   {
     name: 'completion',
     summary: 'write a script that completes commands and flags in a shell',

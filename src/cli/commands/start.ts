@@ -48,7 +48,7 @@ export async function start(named: string | undefined, rest: readonly string[], 
 }
 
 /** Paths on the command line are relative to where it was typed, those in the configuration to its file. */
-function spawnOptions(given: Given, folder = '.'): SpawnOptions & { readonly cwd: string } {
+export function spawnOptions(given: Given, folder = '.'): SpawnOptions & { readonly cwd: string } {
   const { config } = given;
   const below = config?.folder ?? '.';
   const file = config?.own.spawn ?? {};
