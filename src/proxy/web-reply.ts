@@ -188,10 +188,6 @@ export class WebReply implements Reply {
     return this.#body === BODY_TUNNEL;
   }
 
-  get trailers(): Head | null {
-    return this.#trailers;
-  }
-
   /** The answer goes to the client as it comes, with the status and head that the middleware has made of it. */
   connect(status: number, reason: string, head: Head): void {
     const { client } = this.#options;
