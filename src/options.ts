@@ -1,13 +1,9 @@
 import { availableParallelism } from 'node:os';
-import type { SecureContext } from 'node:tls';
 import { z } from 'zod';
 import { MultiserverError } from './errors.js';
 import type {
   AutoscaleOptions,
-  CertificateSource,
-  HttpsOptions,
   LoadBalancerOptions,
-  ResolvedHttps,
   ResolvedOptions,
   ResolvedPoolOptions,
   ResolvedSpawnOptions,
@@ -15,6 +11,7 @@ import type {
   SpawnOptions,
 } from './option-types.js';
 import { readEnvFile } from './options/env-file.js';
+import { HTTPS, resolveHttps } from './options/https.js';
 import { areEndpoints, completePool, parsePool, POOL } from './options/pool.js';
 import { parseRoutes, RATE_LIMIT, resolveRateLimit, ROUTE } from './options/routes.js';
 import { openFileLimit } from './util/open-files.js';
@@ -26,29 +23,6 @@ export type * from './option-types.js';
 
 const DAY = '24h';
 const anyText = () => true;
-
-const HTTPS = {
-  cert: row.pem('Certificate with its chain.', 'none', '--https-cert <file>'),
-  key: row.pem('Private key of the certificate.', 'none', '--https-key <file>'),
-  passphrase: row.text('a text', anyText, 'none', 'What the private key is encrypted with.'),
-  certificates: row.records<CertificateSource>(
-    "a list of objects with 'cert', 'key' and maybe 'passphrase'",
-    isCertificateSource,
-    'More certificates; clients get the one for the name they ask for (SNI), or the first.',
-  ),
-  context: row.callback<(servername: string) => SecureContext | undefined>(
-    '(servername) => SecureContext or undefined',
-    'Chooses the TLS context of a connection; undefined: by the names of the certificates.',
-  ),
-  handshakeTimeout: row.duration('10s', '1ms', DAY, 'To complete a TLS handshake; then the connection is closed.'),
-  ticketKeys: row.text(
-    'the path of a file',
-    anyText,
-    'none: new keys at each start',
-    "File of the keys that encrypt clients' session tickets, made when it is missing; to be shared by processes that stand behind one address.",
-    '--https-ticket-keys <file>',
-  ),
-} satisfies Record<keyof HttpsOptions, z.ZodType>;
 
 const BALANCER = {
   ...POOL,
@@ -215,7 +189,7 @@ export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
       pools: parsePools(data.pools, input),
       routes: parseRoutes(data.routes, invalid),
       rateLimit: resolveRateLimit(data.rateLimit),
-      https: resolveHttps(data.https),
+      https: resolveHttps(data.https, invalid),
       maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
     },
     ['algorithm', 'endpoints'],
@@ -254,33 +228,6 @@ function mergePools(pools: object, changes: object): object {
     merged[name] = mergeOptions(options, areEndpoints(change) ? { endpoints: change } : change);
   }
   return merged;
-}
-
-function resolveHttps(https: z.output<ReturnType<typeof group<typeof HTTPS>>>): ResolvedHttps {
-  const { cert, key, passphrase, certificates: more, context, handshakeTimeout, ticketKeys } = https;
-  if ((cert === undefined) !== (key === undefined)) {
-    const [given, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
-    throw invalid(`Option "https.${given}" was given without "https.${missing}"; both are needed.`);
-  }
-  const certificates = (cert === undefined ? more : [{ cert, key: key!, passphrase }, ...more]).map(
-    ({ cert: c, key: k, passphrase: p }) => ({ cert: textOf(c), key: textOf(k), passphrase: p }),
-  );
-  if (certificates.length === 0 && context !== undefined) {
-    throw invalid('Option "https.context" needs a certificate beside it, for clients that name no host.');
-  }
-  return { certificates, context, handshakeTimeout, ticketKeys };
-}
-
-const textOf = (pem: string | Buffer): string => (typeof pem === 'string' ? pem : pem.toString('latin1'));
-
-function isCertificateSource(item: unknown): item is CertificateSource {
-  if (typeof item !== 'object' || item === null) return false;
-  const { cert, key, passphrase, ...rest } = item as CertificateSource;
-  return (
-    [cert, key].every((value) => (typeof value === 'string' && value !== '') || Buffer.isBuffer(value)) &&
-    (passphrase === undefined || typeof passphrase === 'string') &&
-    Object.keys(rest).length === 0
-  );
 }
 
 /** Checks and completes the options of `spawn`; `envFile` is read to see that it can be. */

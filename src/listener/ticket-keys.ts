@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { MultiserverError } from '../errors.js';
+import { writePrivateFile } from '../util/private-file.js';
 
 const SIZE = 48;
 /** How long keys are used, ms. Sessions older than the last change pay one whole handshake. */
@@ -45,15 +45,7 @@ export class TicketKeys {
         return;
       }
       this.#renew();
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const fresh = `${path}.${process.pid}`;
-      writeFileSync(fresh, this.keys, { mode: 0o600, flag: 'wx' });
-      try {
-        renameSync(fresh, path);
-      } catch (error) {
-        unlinkSync(fresh);
-        throw error;
-      }
+      writePrivateFile(path, this.keys);
     } catch (cause) {
       if (cause instanceof MultiserverError) throw cause;
       const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
