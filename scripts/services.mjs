@@ -5,16 +5,21 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAMS = [
-  { command: 'python3', debian: 'python3', for: 'test', why: 'workers that are not Node' },
-  { command: 'ip', debian: 'iproute2', for: 'test', why: 'hosts of their own in network namespaces' },
-  { command: 'nginx', debian: 'nginx-light', for: 'bench', why: 'the comparison with nginx' },
-  { command: 'haproxy', debian: 'haproxy', for: 'bench', why: 'the comparison with HAProxy' },
-  { command: 'wrk', debian: 'wrk', for: 'bench', why: 'the load itself' },
+  { command: 'python3', debian: 'python3', for: ['test'], why: 'workers that are not Node' },
+  { command: 'ip', debian: 'iproute2', for: ['test'], why: 'hosts of their own in network namespaces' },
+  { command: 'nginx', debian: 'nginx-light', for: ['bench'], why: 'the comparison with nginx' },
+  {
+    command: 'haproxy',
+    debian: 'haproxy',
+    for: ['test', 'bench'],
+    why: 'the PROXY protocol, and the comparison with HAProxy',
+  },
+  { command: 'wrk', debian: 'wrk', for: ['bench'], why: 'the load itself' },
 ];
 
 /** Sees to it that the programs of a purpose are there, and returns the names of those that cannot be had. */
 export function prepare(purpose) {
-  const needed = PROGRAMS.filter((program) => program.for === purpose);
+  const needed = PROGRAMS.filter((program) => program.for.includes(purpose));
   const absent = needed.filter(({ command }) => !isThere(command));
   if (absent.length > 0) install(absent.map(({ debian }) => debian));
 

@@ -35,6 +35,8 @@ export interface PoolOptions {
   health?: HealthOptions | undefined;
   healthCheck?: HealthCheckOptions | undefined;
   endpointTls?: EndpointTls | undefined;
+  /** Version of the PROXY protocol by which endpoints are told the client's address; 0: none. */
+  endpointProxyProtocol?: 0 | 1 | 2 | undefined;
 }
 
 /** How `https://` endpoints are trusted, and what they are shown. PEM text, its bytes, or the path of a PEM file. */

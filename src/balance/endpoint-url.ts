@@ -9,20 +9,28 @@ export interface EndpointInit {
   priority?: number | undefined;
   /** Of an `https://` endpoint, before the option `endpointTls`. */
   tls?: EndpointTls | undefined;
+  /** Version of the PROXY protocol by which it is told the client's address, 0: none; before the option `endpointProxyProtocol`. */
+  proxyProtocol?: 0 | 1 | 2 | undefined;
 }
 
 /** What an endpoint is made from; its id is the same for each way of writing its address. */
 export function describe(url: string, init: EndpointInit): ConstructorParameters<typeof Endpoint>[0] {
   const address = parseEndpointUrl(url);
   const id = idOf(address);
-  const { priority = 0 } = init;
+  const { priority = 0, proxyProtocol, tls } = init;
   if (!Number.isInteger(priority) || priority < 0) {
     throw new MultiserverError(
       'MS_INVALID_OPTION',
       `The priority of an endpoint must be a whole number from 0; it is ${String(priority)}.`,
     );
   }
-  return { id, url: id, address, weight: weightOf(init.weight ?? 1), priority, tls: init.tls };
+  if (proxyProtocol !== undefined && ![0, 1, 2].includes(proxyProtocol)) {
+    throw new MultiserverError(
+      'MS_INVALID_OPTION',
+      `The proxyProtocol of an endpoint must be 0, 1 or 2; it is ${String(proxyProtocol)}.`,
+    );
+  }
+  return { id, url: id, address, weight: weightOf(init.weight ?? 1), priority, tls, proxyProtocol };
 }
 
 function idOf(address: Address): string {

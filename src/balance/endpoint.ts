@@ -36,6 +36,8 @@ export class Endpoint implements EndpointView {
   readonly priority: number;
   /** How it is to be trusted over HTTPS, where that differs from its pool. */
   readonly tls: EndpointTls | undefined;
+  /** Version of the PROXY header that its connections begin with, 0: none; undefined: as its pool has it. */
+  readonly proxyProtocol: 0 | 1 | 2 | undefined;
   /** Own worker (private Unix socket; gets the client's address in a private field). */
   readonly worker: boolean;
   /** Slot of an own worker, -1 otherwise. */
@@ -83,6 +85,7 @@ export class Endpoint implements EndpointView {
     weight?: number;
     priority?: number;
     tls?: EndpointTls | undefined;
+    proxyProtocol?: 0 | 1 | 2 | undefined;
     slot?: number;
     pid?: number;
   }) {
@@ -90,6 +93,7 @@ export class Endpoint implements EndpointView {
     this.url = init.url;
     this.address = init.address;
     this.tls = init.tls;
+    this.proxyProtocol = init.proxyProtocol;
     this.authority = authorityOf(init.address);
     this.fullWeight = init.weight ?? 1;
     this.weight = this.fullWeight;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type ErrorCode, MultiserverError } from '../errors.js';
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Head } from '../exchange.js';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type ClientInfo, type Head } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
 import { runClock, stopClock } from '../util/clock.js';
 import { writeParts } from '../util/outlet.js';
@@ -29,6 +29,8 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 /** One connection to an endpoint: one request after the other; whatever is not plainly the answer throws it away (RFC 9112 §9). */
 export class ClientConnection {
   readonly socket: Socket;
+  /** Whose requests alone it may carry: the endpoint was told so; null: anybody's. */
+  client: ClientInfo | null = null;
   /** Requests sent over it. */
   requests = 0;
   /** An octet of the answer in progress has come. */

@@ -286,8 +286,11 @@ function peerOf({ remoteAddress, remotePort, localPort }: Socket): string {
 
 /** Empty on a Unix socket, or when the client is gone already. */
 function addressOf(socket: Socket): string {
-  const address = socket.remoteAddress ?? '';
-  // An IPv4 client of a dual-stack socket is an IPv4 client.
+  return unmapped(socket.remoteAddress ?? '');
+}
+
+/** An IPv4 client of a dual-stack socket is an IPv4 client. */
+function unmapped(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
@@ -295,7 +298,7 @@ function clientOf(socket: Socket, encrypted: boolean): ClientInfo {
   return {
     address: addressOf(socket),
     port: socket.remotePort ?? 0,
-    localAddress: socket.localAddress ?? '',
+    localAddress: unmapped(socket.localAddress ?? ''),
     localPort: socket.localPort ?? 0,
     encrypted,
   };

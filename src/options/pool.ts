@@ -183,6 +183,13 @@ export const POOL = {
   health: group(HEALTH),
   healthCheck: group(HEALTH_CHECK),
   endpointTls: group(ENDPOINT_TLS),
+  endpointProxyProtocol: row.integer(
+    0,
+    0,
+    2,
+    "Version of the PROXY protocol by which endpoints are told the client's address, before TLS; 0: none. Such a connection serves one client's alone.",
+    '--endpoint-proxy-protocol <0|1|2>',
+  ),
 } satisfies Record<keyof PoolOptions, z.ZodType>;
 
 type PoolValues = z.output<z.ZodObject<typeof POOL>>;

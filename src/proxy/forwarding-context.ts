@@ -3,7 +3,7 @@ import type { Admission } from '../balance/limits/admission.js';
 import type { RetryBudget } from '../balance/limits/retry-budget.js';
 import type { Pool } from '../balance/pool.js';
 import type { MultiserverError } from '../errors.js';
-import type { Exchange, Reply } from '../exchange.js';
+import type { ClientInfo, Exchange, Reply } from '../exchange.js';
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
 import type { LimitHits } from '../util/limits.js';
@@ -24,7 +24,7 @@ export interface ForwardingContext extends ForwardSettings {
   readonly hits: LimitHits;
   readonly now: () => number;
   readonly random: () => number;
-  readonly acquire: (endpoint: Endpoint, handler: ResponseHandler) => ClientConnection;
+  readonly acquire: (endpoint: Endpoint, handler: ResponseHandler, client: ClientInfo) => ClientConnection;
   /** An endpoint's certificate is not to be trusted. */
   readonly onDistrusted: (endpoint: Endpoint, error: MultiserverError) => void;
   /** No answer could be had: a fallback, or an error answer. */

@@ -124,7 +124,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#firstByte = -1;
     this.#retryAfter = -1;
     pool.begin(endpoint);
-    const connection = this.#context.acquire(endpoint, this);
+    const connection = this.#context.acquire(endpoint, this, this.#exchange.client);
     this.#connection = connection;
     this.#reused = connection.requests > 0;
     if (connection.connected) this.onConnected();

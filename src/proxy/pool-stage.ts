@@ -88,7 +88,7 @@ export class PoolStage {
       lasting: this.#lasting,
       now,
       random,
-      acquire: (endpoint, handler) => upstream.acquire(endpoint, handler),
+      acquire: (endpoint, handler, client) => upstream.acquire(endpoint, handler, client),
       onFailed,
       onDistrusted: (endpoint, error) => {
         // Each request would say it again.
@@ -156,8 +156,16 @@ function poolSettings({ health, slowStart, maxConcurrent, maxLongLived }: Resolv
 }
 
 function upstreamSettings(options: ResolvedPoolOptions) {
-  const { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout, endpointTls } = options;
-  return { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout, endpointTls };
+  const { connectTimeout, responseTimeout, responseIdleTimeout, tunnelIdleTimeout } = options;
+  const { endpointTls, endpointProxyProtocol } = options;
+  return {
+    connectTimeout,
+    responseTimeout,
+    responseIdleTimeout,
+    tunnelIdleTimeout,
+    endpointTls,
+    endpointProxyProtocol,
+  };
 }
 
 function admissionSettings({ maxConcurrentConnections: limit, queue, timeout }: ResolvedPoolOptions) {

@@ -1,12 +1,16 @@
 import type { Endpoint } from '../balance/endpoint.js';
+import type { ClientInfo } from '../exchange.js';
 import { ClientConnection } from '../http1/client-connection.js';
-import type { ClientSettings, Dial, ResponseHandler } from '../http1/client-settings.js';
+import type { ClientSettings, ResponseHandler } from '../http1/client-settings.js';
 import type { EndpointTls } from '../option-types.js';
-import { checkTls, createDial } from './dial.js';
+import { checkTls, createDial, type EndpointDial } from './dial.js';
+import { writeProxyHeader } from './proxy-header.js';
 
 export interface UpstreamSettings extends Omit<ClientSettings, 'onIdle' | 'onClose'> {
   /** For `https://` endpoints; what an endpoint has of its own comes first. */
   readonly endpointTls: EndpointTls;
+  /** Of endpoints that have none of their own; see {@link Endpoint.proxyProtocol}. */
+  readonly endpointProxyProtocol: number;
 }
 
 /** Node's servers close idle connections after 5 s: ours are given up before, or a request would meet a closing one. */
@@ -23,12 +27,14 @@ export class EndpointConnections {
   readonly #settings: ClientSettings;
   readonly #idle: ClientConnection[] = [];
   readonly #all = new Set<ClientConnection>();
-  readonly #dial: Dial;
+  readonly #dial: EndpointDial;
+  readonly #proxyProtocol: number;
   #closed = false;
 
   constructor(endpoint: Endpoint, settings: UpstreamSettings) {
     this.#endpoint = endpoint;
     this.#dial = createDial(endpoint.address, { ...settings.endpointTls, ...endpoint.tls });
+    this.#proxyProtocol = endpoint.worker ? 0 : (endpoint.proxyProtocol ?? settings.endpointProxyProtocol);
     this.#settings = {
       ...settings,
       onIdle: (connection) => this.#onIdle(connection),
@@ -41,20 +47,28 @@ export class EndpointConnections {
   }
 
   /** A connection for one request: idle ones first, else one that is being made (`connected` tells). */
-  acquire(handler: ResponseHandler): ClientConnection {
+  acquire(handler: ResponseHandler, client: ClientInfo): ClientConnection {
     for (;;) {
-      const connection = this.#idle.pop();
+      const connection = this.#proxyProtocol === 0 ? this.#idle.pop() : this.#takeOf(client);
       if (connection === undefined) break;
       if (!connection.idle || connection.socket.destroyed) continue;
       connection.assign(handler);
       return connection;
     }
-    return this.open(handler);
+    return this.open(handler, client);
   }
 
-  /** A connection that is made now. */
-  open(handler: ResponseHandler): ClientConnection {
-    const connection = new ClientConnection(this.#dial, this.#settings, handler);
+  /** The idle connection that the endpoint knows as this client's. */
+  #takeOf(client: ClientInfo): ClientConnection | undefined {
+    const at = this.#idle.findLastIndex((connection) => connection.client === client);
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0];
+  }
+
+  /** A connection that is made now; `client` null: for the balancer's own sake. */
+  open(handler: ResponseHandler, client: ClientInfo | null): ClientConnection {
+    const header = this.#proxyProtocol === 0 ? null : writeProxyHeader(this.#proxyProtocol, client);
+    const connection = new ClientConnection((onread) => this.#dial(onread, header), this.#settings, handler);
+    if (header !== null) connection.client = client;
     this.#all.add(connection);
     return connection;
   }
@@ -108,13 +122,13 @@ export class Upstream {
     this.#settings = settings;
   }
 
-  acquire(endpoint: Endpoint, handler: ResponseHandler): ClientConnection {
-    return this.#connectionsOf(endpoint).acquire(handler);
+  acquire(endpoint: Endpoint, handler: ResponseHandler, client: ClientInfo): ClientConnection {
+    return this.#connectionsOf(endpoint).acquire(handler, client);
   }
 
-  /** A connection that no request has used before. */
+  /** A connection that no request has used before, and that is no client's. */
   open(endpoint: Endpoint, handler: ResponseHandler): ClientConnection {
-    return this.#connectionsOf(endpoint).open(handler);
+    return this.#connectionsOf(endpoint).open(handler, null);
   }
 
   #connectionsOf(endpoint: Endpoint): EndpointConnections {

@@ -2,24 +2,28 @@ import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectSecurely, createSecureContext, type SecureContext } from 'node:tls';
 import type { Address } from '../balance/endpoint.js';
 import { MultiserverError } from '../errors.js';
-import type { Dial } from '../http1/client-settings.js';
 import type { EndpointTls } from '../option-types.js';
 import { readPem } from '../util/pem.js';
+
+/** As a connection wants it; `header`: what is sent before all else, also before TLS. */
+export type EndpointDial = (onread: OnReadOpts, header: Buffer | null) => Socket;
 
 /**
  * Makes the connections to one endpoint. Sessions of HTTPS ones are resumed, which spares most of the handshake.
  * @throws MultiserverError MS_BAD_CERTIFICATE when `tls` names what cannot be read or used.
  */
-export function createDial({ host, port, path, secure }: Address, tls: EndpointTls): Dial {
-  if (path !== '') return (onread) => connect({ path, onread });
-  if (!secure) return (onread) => connect({ host, port, noDelay: true, onread });
+export function createDial({ host, port, path, secure }: Address, tls: EndpointTls): EndpointDial {
+  const target = path === '' ? { host, port, noDelay: true } : { path };
+  if (!secure) return (onread, header) => begun(connect({ ...target, onread }), header);
   const secureContext = contextOf(tls);
   const servername = tls.servername ?? (isIP(host) === 0 ? host : '');
   let session: Buffer | undefined;
-  return (onread) => {
+  return (onread, header) => {
+    const carrier = header === null ? undefined : begun(connect(target), header);
     const socket = connectSecurely({
+      ...(carrier === undefined ? target : { socket: carrier }),
+      // By this name the certificate is checked.
       host,
-      port,
       servername,
       secureContext,
       rejectUnauthorized: !tls.insecure,
@@ -30,8 +34,19 @@ export function createDial({ host, port, path, secure }: Address, tls: EndpointT
     });
     socket.on('session', (fresh) => (session = fresh));
     socket.setNoDelay(true);
+    if (carrier !== undefined) {
+      carrier.on('error', (error) => socket.destroy(error));
+      // Over a socket that is there already, Node takes no `onread`.
+      socket.on('data', (chunk) => void onread.callback(chunk.length, chunk));
+    }
     return socket satisfies Socket;
   };
+}
+
+/** The header waits until the connection is there, before whatever is written after it. */
+function begun(socket: Socket, header: Buffer | null): Socket {
+  if (header !== null) socket.write(header);
+  return socket;
 }
 
 /** @throws MultiserverError MS_BAD_CERTIFICATE */

@@ -4,12 +4,17 @@
  */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
-  const gap = address.indexOf('::');
-  const front = (gap < 0 ? address : address.slice(0, gap)).split(':');
-  const back = gap < 0 ? [] : address.slice(gap + 2).split(':');
-  const groups = [...front, ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'), ...back];
-  return groups
+  return groupsOf(address)
     .slice(0, 4)
     .map((group) => group.replace(/^0+(?=.)/, '').toLowerCase() || '0')
     .join(':');
+}
+
+/** The eight groups of an IPv6 address that is written without dots. */
+export function groupsOf(address: string): string[] {
+  const gap = address.indexOf('::');
+  if (gap < 0) return address.split(':');
+  const front = address.slice(0, gap).split(':');
+  const back = address.slice(gap + 2).split(':');
+  return [...front, ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'), ...back];
 }

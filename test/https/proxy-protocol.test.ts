@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer as createPlainServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
 import { LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
 import { Authority, type Issued } from './authority.js';
+import { freePort, haproxyMissing, withHaproxy } from './haproxy.js';
 
 let origin: Server;
 let originUrl: string;
@@ -111,60 +108,26 @@ describe('behind a proxy that names the client', () => {
   });
 });
 
-async function freePort(): Promise<number> {
-  const server = createPlainServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-const haproxy = spawnSync('haproxy', ['-v']).status === 0;
-
-test('HAProxy in front', { skip: haproxy ? false : 'haproxy is not installed' }, async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'ms-haproxy-'));
-  try {
-    await serving({}, async (port) => {
-      const fronts = [await freePort(), await freePort()];
-      const config = fronts.map(
-        (front, i) => `
+test('HAProxy in front', { skip: haproxyMissing }, async () => {
+  await serving({}, async (port) => {
+    const fronts = [await freePort(), await freePort()];
+    const sections = fronts.map(
+      (front, i) => `
 listen v${i + 1}
   bind 127.0.0.1:${front}
   server multiserver 127.0.0.1:${port} send-proxy${i === 0 ? '' : '-v2'}`,
-      );
-      const limits = 'timeout connect 5s\n  timeout client 10s\n  timeout server 10s';
-      writeFileSync(
-        join(folder, 'haproxy.cfg'),
-        `global\n  maxconn 100\ndefaults\n  mode http\n  ${limits}\n${config.join('')}\n`,
-      );
-      const child: ChildProcess = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' });
-      try {
-        for (const front of fronts) {
-          const { text } = await whenUp(front);
-          assert.match(text, new RegExp(`^127\\.0\\.0\\.3 ${front} http /x$`));
-        }
-      } finally {
-        child.kill();
-        await once(child, 'exit');
-      }
+    );
+    await withHaproxy(sections.join(''), fronts, async () => {
+      for (const front of fronts) assert.equal(await textFor(front), `127.0.0.3 ${front} http /x`);
     });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 });
 
-/** The answer to a client of an address of its own, once somebody listens. */
-async function whenUp(port: number): Promise<{ text: string }> {
-  for (;;) {
-    try {
-      const call = get({ host: '127.0.0.1', port, path: '/x', localAddress: '127.0.0.3', agent: false });
-      const [response] = (await once(call, 'response')) as [IncomingMessage];
-      let text = '';
-      for await (const piece of response.setEncoding('utf8')) text += String(piece);
-      return { text };
-    } catch {
-      await sleep(50);
-    }
-  }
+/** The answer to a client of an address of its own. */
+async function textFor(port: number): Promise<string> {
+  const call = get({ host: '127.0.0.1', port, path: '/x', localAddress: '127.0.0.3', agent: false });
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const piece of response.setEncoding('utf8')) text += String(piece);
+  return text;
 }
