@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
-import type { SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { MultiserverError } from '../errors.js';
 import type { CertificateSource } from '../options.js';
 import { isPem } from '../util/pem.js';
+import { RecentMap } from '../util/recent-map.js';
 import { type Certificate, loadCertificate } from './certificates.js';
 
 export interface CertificateTableOptions {
@@ -13,6 +14,11 @@ export interface CertificateTableOptions {
   /** A certificate could not be replaced, or is about to expire; what worked stays. */
   readonly onProblem: (message: string, error?: unknown) => void;
 }
+
+/** Contexts that are ready at once; each takes 30 KB and a millisecond to make. */
+const MAX_CONTEXTS = 1024;
+/** Certificates whose files are looked at in one go: the more there are, the later a change is noticed, not the longer requests wait. */
+const LOOKED_AT = 256;
 
 interface Entry {
   readonly source: CertificateSource;
@@ -26,7 +32,10 @@ export class CertificateTable {
   readonly #options: CertificateTableOptions;
   readonly #entries: Entry[];
   /** By name in lower case; `.example.com` is `*.example.com`. */
-  #byName = new Map<string, SecureContext>();
+  #byName = new Map<string, Certificate>();
+  readonly #contexts = new RecentMap<Certificate, SecureContext>(MAX_CONTEXTS);
+  /** The entry to be looked at next. */
+  #next = 0;
 
   /** @throws MultiserverError MS_BAD_CERTIFICATE */
   constructor(options: CertificateTableOptions) {
@@ -42,22 +51,28 @@ export class CertificateTable {
   /** Exact name, then the wildcard of its parent (one label: RFC 9525 §6.3), then the default. */
   find(name: string): SecureContext {
     const lower = name.toLowerCase();
-    const exact = this.#byName.get(lower);
-    if (exact !== undefined) return exact;
     const dot = lower.indexOf('.');
-    return (dot > 0 ? this.#byName.get(lower.slice(dot)) : undefined) ?? this.default.context;
+    const byName = this.#byName;
+    const certificate = byName.get(lower) ?? (dot > 0 ? byName.get(lower.slice(dot)) : undefined) ?? this.default;
+    let context = this.#contexts.get(certificate);
+    if (context === undefined) {
+      context = createSecureContext(certificate.options);
+      this.#contexts.set(certificate, context);
+    }
+    return context;
   }
 
-  /** Reads again what has changed. True: something was replaced. */
+  /** Reads again what has changed, of many in turns; `force`: of all, whether it looks changed or not. True: something was replaced. */
   refresh(force = false): boolean {
     let replaced = false;
-    for (const entry of this.#entries) {
+    for (const entry of force ? this.#entries : this.#turn()) {
       const stamp = stampOf(entry.source);
       if (!force && stamp === entry.stamp) continue;
       entry.stamp = stamp;
+      const before = entry.certificate;
       try {
-        entry.certificate = loadCertificate(entry.source, this.#options.now());
-        replaced = true;
+        entry.certificate = loadCertificate(entry.source, this.#options.now(), before);
+        replaced ||= entry.certificate !== before;
       } catch (error) {
         if (!(error instanceof MultiserverError)) throw error;
         this.#options.onProblem(`${error.message} The one in use stays.`, error);
@@ -67,11 +82,17 @@ export class CertificateTable {
     return replaced;
   }
 
+  #turn(): readonly Entry[] {
+    const entries = this.#entries.slice(this.#next, this.#next + LOOKED_AT);
+    this.#next = this.#next + LOOKED_AT < this.#entries.length ? this.#next + LOOKED_AT : 0;
+    return entries;
+  }
+
   #open(source: CertificateSource): Entry {
     const stamp = stampOf(source);
     const { now, onProblem } = this.#options;
     // At start there is none that works better.
-    const certificate = loadCertificate(source, now(), true);
+    const certificate = loadCertificate(source, now(), undefined, true);
     if (certificate.validTo.getTime() < now()) {
       const named = certificate.names[0] ?? 'without a name';
       onProblem(
@@ -82,11 +103,11 @@ export class CertificateTable {
   }
 
   #index(): void {
-    const byName = new Map<string, SecureContext>();
+    const byName = new Map<string, Certificate>();
     for (const { certificate } of this.#entries) {
       for (const name of certificate.names) {
         const key = name.startsWith('*.') ? name.slice(1) : name;
-        if (!byName.has(key)) byName.set(key, certificate.context);
+        if (!byName.has(key)) byName.set(key, certificate);
       }
     }
     this.#byName = byName;

@@ -1,5 +1,5 @@
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { MultiserverError } from '../errors.js';
 import type { CertificateSource } from '../options.js';
 import { isPem, readPem } from '../util/pem.js';
@@ -8,7 +8,6 @@ import { isPem, readPem } from '../util/pem.js';
 export interface Certificate {
   /** What a server or context is made of. */
   readonly options: SecureContextOptions;
-  readonly context: SecureContext;
   /** DNS names and addresses it is for, in lower case. */
   readonly names: readonly string[];
   readonly validTo: Date;
@@ -39,13 +38,21 @@ const CONTEXT: SecureContextOptions = {
 const BLOCK = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]+?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 
 /**
- * Reads and checks a certificate: the key fits, each certificate of the chain is signed by the next, the leaf is valid now.
+ * Reads and checks a certificate: the key fits, each certificate of the chain is signed by the next, the leaf is valid now. What reads as
+ * `known` did is that one.
  * @throws MultiserverError MS_BAD_CERTIFICATE saying what is wrong with which file.
  */
-export function loadCertificate(source: CertificateSource, now: number, acceptExpired = false): Certificate {
+export function loadCertificate(
+  source: CertificateSource,
+  now: number,
+  known?: Certificate,
+  acceptExpired = false,
+): Certificate {
   const where = isPem(source.cert) ? 'The certificate' : `The certificate ${source.cert}`;
   const refuse = (what: string, cause?: unknown) => bad(`${where} ${what}.`, cause);
   const pem = readPem(source.cert, 'certificate', bad).toString('latin1');
+  const keyPem = readPem(source.key, 'private key', bad).toString('latin1');
+  if (known?.options.cert === pem && known.options.key === keyPem) return known;
   const chain: X509Certificate[] = [];
   for (const block of pem.match(BLOCK) ?? []) {
     try {
@@ -56,7 +63,7 @@ export function loadCertificate(source: CertificateSource, now: number, acceptEx
   }
   const leaf = chain[0];
   if (leaf === undefined) throw refuse('is no PEM file: it has no "-----BEGIN CERTIFICATE-----"');
-  const key = readKey(source);
+  const key = readKey(source, keyPem);
   if (!leaf.checkPrivateKey(key)) throw refuse('does not belong to the private key that was given with it');
   for (let i = 0; i + 1 < chain.length; i++) {
     const issuer = chain[i + 1]!;
@@ -70,8 +77,11 @@ export function loadCertificate(source: CertificateSource, now: number, acceptEx
   if (now < validFrom.getTime()) throw refuse(`is not valid before ${validFrom.toISOString()}`);
   if (now > validTo.getTime() && !acceptExpired) throw refuse(`expired on ${validTo.toISOString()}: renew it`);
   try {
-    const options = { ...CONTEXT, cert: pem, key: key.export({ type: 'pkcs8', format: 'pem' }) };
-    return { options, context: createSecureContext(options), names: namesOf(leaf), validTo };
+    const { passphrase } = source;
+    const options = { ...CONTEXT, cert: pem, key: keyPem, ...(passphrase === undefined ? {} : { passphrase }) };
+    // To see whether it can be; it is made again when a client wants it.
+    createSecureContext(options);
+    return { options, names: namesOf(leaf), validTo };
   } catch (cause) {
     throw refuse(`cannot be used: ${(cause as Error).message}`, cause);
   }
@@ -79,9 +89,8 @@ export function loadCertificate(source: CertificateSource, now: number, acceptEx
 
 const bad = (message: string, cause: unknown) => new MultiserverError('MS_BAD_CERTIFICATE', message, { cause });
 
-function readKey({ key, passphrase }: CertificateSource): KeyObject {
+function readKey({ key, passphrase }: CertificateSource, pem: string): KeyObject {
   const where = isPem(key) ? 'The private key' : `The private key ${key}`;
-  const pem = readPem(key, 'private key', bad);
   try {
     return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
   } catch (cause) {
