@@ -1,5 +1,5 @@
 // The programs that tests and benchmarks need besides Node: installed where that is allowed, told loudly where they are missing.
-//   node scripts/services.mjs test|bench
+//   node scripts/services.mjs test|bench|scan
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,8 @@ const PROGRAMS = [
     why: 'the PROXY protocol, and the comparison with HAProxy',
   },
   { command: 'wrk', debian: 'wrk', for: ['bench'], why: 'the load itself' },
+  { command: 'testssl', debian: 'testssl.sh', for: ['scan'], why: 'what it thinks of our TLS' },
+  { command: 'sslscan', debian: 'sslscan', for: ['scan'], why: 'what it thinks of our TLS' },
 ];
 
 /** Sees to it that the programs of a purpose are there, and returns the names of those that cannot be had. */
