@@ -50,6 +50,12 @@ function queuedIn(socket: Socket): number {
 export function resetNow(socket: Socket): void {
   // Sockets of other kinds than TCP cannot: TLS tells a cut by the close_notify that does not come, a Unix socket not at all.
   // `resetAndDestroy` alone would first wait until all is written.
-  if (socket.remoteAddress !== undefined && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
+  if (socket.remoteAddress !== undefined && !(socket instanceof TLSSocket) && !isShuttingDown(socket))
+    socket.resetAndDestroy();
   socket.destroy();
+}
+
+/** Its FIN is on its way to the kernel: Node could not reset it then (EINVAL), and would lose its handle without closing it. */
+function isShuttingDown(socket: Socket): boolean {
+  return socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
 }

@@ -141,8 +141,8 @@ export class Origin {
   }
 
   get url(): string {
-    const address = this.#server.address();
-    return typeof address === 'string' ? `unix:${address}` : `http://127.0.0.1:${this.port}`;
+    const where = this.#server.address() as AddressInfo | string;
+    return typeof where === 'string' ? `unix:${where}` : `http://${where.address}:${where.port}`;
   }
 
   async listen(where: Where): Promise<void> {

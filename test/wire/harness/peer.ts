@@ -100,10 +100,12 @@ export class Peer {
     return this;
   }
 
-  /** Ends the connection with a RST. */
+  /** Ends the connection with a RST; one whose FIN is just on its way is only closed: Node would lose its handle over a reset (EINVAL). */
   reset(): this {
     this.transcript.note(this.name, '→ reset');
-    this.socket.resetAndDestroy();
+    const { socket } = this;
+    if (socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished) socket.destroy();
+    else socket.resetAndDestroy();
     return this;
   }
 

@@ -18,6 +18,8 @@ export interface Setting {
   options?: LoadBalancerOptions;
   /** How many origins it has as endpoints; 1 by default. */
   origins?: number;
+  /** Where they listen; 127.0.0.1 by default. */
+  host?: string;
   /** Own routes, middleware, events: what is said before it listens. */
   setup?: (balancer: LoadBalancer) => void;
   /** The balancer must have let everything go by itself at the end, without being closed; false where the test ends in its midst. */
@@ -58,7 +60,7 @@ export class Stage {
       const origin = new Origin(i === 0 ? 'origin' : `origin${i + 1}`, this.transcript);
       this.origins.push(origin);
       await origin.listen(
-        this.#folder === null ? { host: '127.0.0.1', port: 0 } : { path: join(this.#folder, `o${i}`) },
+        this.#folder === null ? { host: setting.host ?? '127.0.0.1', port: 0 } : { path: join(this.#folder, `o${i}`) },
       );
       this.balancer.endpoints.add(origin.url);
     }
