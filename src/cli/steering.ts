@@ -33,7 +33,7 @@ export function changeEndpoint(balancer: LoadBalancer, how: Change, asked: unkno
   });
 }
 
-/** `0` is short for `worker:0`, and `10.0.0.7:8080` for `http://10.0.0.7:8080`. */
+/** `0` is short for `worker:0`, `2.0` for `worker:2.0`, and `10.0.0.7:8080` for `http://10.0.0.7:8080`. */
 function idsOf(asked: string): string[] {
-  return /^\d+$/.test(asked) ? [`worker:${asked}`] : [asked, `http://${asked}`, `https://${asked}`];
+  return /^(\d+\.)?\d+$/.test(asked) ? [`worker:${asked}`] : [asked, `http://${asked}`, `https://${asked}`];
 }

@@ -1,6 +1,9 @@
 /** What an algorithm sees of an endpoint. Values are live: read them, never keep them. */
 export interface EndpointView {
-  /** Stable identity: the URL of an endpoint added by address, `worker:<slot>` of an own worker (survives its restart). */
+  /**
+   * Stable identity: the URL of an endpoint added by address, `worker:<slot>` of an own worker (survives its restart;
+   * `worker:2.<slot>` where it is of the second app that was spawned).
+   */
   readonly id: string;
   /** Small whole number, unique in its pool while it is there, used again after it has gone: lets algorithms keep what they know in arrays. */
   readonly index: number;

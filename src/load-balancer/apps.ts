@@ -9,6 +9,8 @@ import { Supervisor, type WorkerView } from '../supervisor/supervisor.js';
 import type { BalancerEvents } from './events.js';
 
 interface App {
+  /** From 1, in the order in which they were spawned. */
+  readonly number: number;
   readonly supervisor: Supervisor;
   /** The endpoints that its workers are. */
   readonly endpoints: WorkerEndpoints;
@@ -35,10 +37,13 @@ export class Apps {
     publicPort: number | undefined,
     endpoints: WorkerEndpoints,
   ): Promise<Endpoint[]> {
+    const number = this.#freeNumber();
     const supervisor = new Supervisor(
       {
         ...(typeof what === 'string' ? { app: what } : { command: what }),
         ...options,
+        // The first one's ids are the plain ones; all are the same after a restart and in every balancer that spawns the same apps.
+        idPrefix: number === 1 ? 'worker:' : `worker:${number}.`,
         ...(cwd === undefined ? {} : { cwd }),
         ...(envFile === undefined ? {} : { envFile }),
         ...(readyPath === undefined ? {} : { readyPath }),
@@ -54,7 +59,7 @@ export class Apps {
         onOutput: (worker, stream, line) => this.#events.emit('output', worker, stream, line),
       },
     );
-    const app = { supervisor, endpoints };
+    const app = { number, supervisor, endpoints };
     this.#apps.push(app);
     endpoints.expect(supervisor);
     try {
@@ -64,6 +69,12 @@ export class Apps {
       endpoints.forget(supervisor);
       throw error;
     }
+  }
+
+  #freeNumber(): number {
+    let number = 1;
+    while (this.#apps.some((app) => app.number === number)) number++;
+    return number;
   }
 
   async reload(): Promise<Endpoint[]> {

@@ -32,6 +32,8 @@ export interface BalancerStatus {
 }
 
 export interface WorkerStatus {
+  /** Of its endpoint, while it takes requests. */
+  readonly id: string;
   readonly slot: number;
   readonly pid: number;
   readonly state: WorkerState;
@@ -86,7 +88,8 @@ export function endpointStatuses(stages: Iterable<PoolStage>, workers: readonly 
 }
 
 export function workerStatuses(workers: readonly WorkerView[]): WorkerStatus[] {
-  return workers.map(({ slot, pid, state, restarts, memory, utilization }) => ({
+  return workers.map(({ id, slot, pid, state, restarts, memory, utilization }) => ({
+    id,
     slot,
     pid,
     state,

@@ -39,13 +39,13 @@ export class WorkerEndpoints {
   }
 
   onReady(worker: WorkerView): void {
-    const { slot, pid } = worker;
+    const { id, slot, pid } = worker;
     const address =
       'path' in worker.address
         ? { host: '', port: 0, path: worker.address.path, secure: false }
         : { ...worker.address, path: '', secure: false };
     const url = address.path === '' ? `http://${address.host}:${address.port}` : `unix:${address.path}`;
-    const endpoint = new Endpoint({ id: `worker:${slot}`, url, address, slot, pid });
+    const endpoint = new Endpoint({ id, url, address, slot, pid });
     this.#byPid.set(pid, endpoint);
     this.#pool.add(endpoint, READY);
   }

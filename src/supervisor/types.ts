@@ -13,6 +13,8 @@ export interface SupervisorOptions {
   /** Arguments of the app. */
   args?: readonly string[];
   count: number;
+  /** What the ids of its workers begin with, before the slot; default `worker:`. */
+  idPrefix?: string;
   cwd?: string;
   /** On top of the supervisor's own environment. */
   env?: Readonly<Record<string, string>>;
@@ -39,6 +41,8 @@ export interface SupervisorOptions {
 
 /** One process of the app. A worker that comes back after a crash is a new one in the same slot. */
 export interface WorkerView {
+  /** Id of the endpoint that it is while it takes requests: that of its slot. */
+  readonly id: string;
   readonly slot: number;
   readonly pid: number;
   readonly state: WorkerState;

@@ -31,6 +31,7 @@ export interface WorkerInit {
  *        └─────────┴────→ crashed → backoff → stopped   ended by itself; stopped when its successor starts
  */
 export class Worker implements WorkerView {
+  readonly id: string;
   readonly slot: number;
   readonly restarts: number;
   readonly address: WorkerAddress;
@@ -65,6 +66,7 @@ export class Worker implements WorkerView {
     const { launch, options } = init;
     this.#init = init;
     this.slot = init.slot;
+    this.id = `${options.idPrefix ?? 'worker:'}${init.slot}`;
     this.restarts = init.restarts;
     this.address = launch.address;
     this.#signalled = !options.readySignal || !launch.linked;

@@ -53,8 +53,8 @@ export function show(
   const pids = new Set(instance.endpoints.map((endpoint) => endpoint.pid));
   // those that take no requests, because they are starting or have crashed
   for (const worker of instance.workers) {
-    const { slot, pid: id, state, restarts } = worker;
-    if (!pids.has(id)) rows.push([`worker:${slot}`, state, id, 0, 0, 0, restarts, 0, ...vitals(worker)]);
+    const { id, pid: process, state, restarts } = worker;
+    if (!pids.has(process)) rows.push([id, state, process, 0, 0, 0, restarts, 0, ...vitals(worker)]);
   }
   const [head = '', ...lines] = table(
     ['endpoint', 'state', 'pid', 'in flight', 'requests', 'failures', 'restarts', 'weight', 'memory', 'busy'],
