@@ -2,8 +2,10 @@ import { inspect } from 'node:util';
 import type { Endpoint, LoadBalancer } from '../index.js';
 import type { Log } from './log.js';
 
-const nameOf = (endpoint: Endpoint): string =>
-  endpoint.slot >= 0 ? `Worker ${endpoint.slot} (pid ${endpoint.pid})` : `Endpoint ${endpoint.url}`;
+const workerOf = ({ id, pid }: { readonly id: string; readonly pid: number }): string =>
+  `Worker ${id.slice('worker:'.length)} (pid ${pid})`;
+
+const nameOf = (endpoint: Endpoint): string => (endpoint.worker ? workerOf(endpoint) : `Endpoint ${endpoint.url}`);
 
 const fieldsOf = (endpoint: Endpoint) =>
   endpoint.slot >= 0 ? { worker: endpoint.slot, pid: endpoint.pid } : { endpoint: endpoint.url };
@@ -21,10 +23,11 @@ export function narrate(balancer: LoadBalancer, log: Log): void {
       error === undefined ? {} : { error: error instanceof Error ? String(error) : inspect(error) },
     ),
   );
-  events.on('crash', ({ slot, pid }, { code, signal, reason, stderr }) => {
+  events.on('crash', (worker, { code, signal, reason, stderr }) => {
+    const { slot, pid } = worker;
     const how = signal === null ? `exit code ${code}` : signal;
     const what = reason === null ? `crashed (${how}) and` : `was killed: ${reason}; it`;
-    log.event('error', 'crash', `Worker ${slot} (pid ${pid}) ${what} is started again`, {
+    log.event('error', 'crash', `${workerOf(worker)} ${what} is started again`, {
       worker: slot,
       pid,
       code,
@@ -33,8 +36,12 @@ export function narrate(balancer: LoadBalancer, log: Log): void {
       stderr,
     });
   });
-  events.on('replace', ({ slot, pid }, { reason }) =>
-    log.event('warn', 'replace', `Worker ${slot} (pid ${pid}) is replaced: ${reason}`, { worker: slot, pid, reason }),
+  events.on('replace', (worker, { reason }) =>
+    log.event('warn', 'replace', `${workerOf(worker)} is replaced: ${reason}`, {
+      worker: worker.slot,
+      pid: worker.pid,
+      reason,
+    }),
   );
   events.on('scale', (count, { reason }) =>
     log.event('info', 'scale', `The number of workers is now ${count}: ${reason}`, { workers: count, reason }),
