@@ -1,7 +1,7 @@
-// One of four servers goes bad, beside nginx and HAProxy: node bench/bad-server.mjs [seconds] [requests a second]
+// One of four servers goes bad, beside nginx and HAProxy: node bench/bad-server.mjs [seconds] [requests a second] [rounds]
 // Needs a build, nginx and haproxy (apt-get install nginx haproxy; who is not there is left out). All run at the same time, each with four
-// servers of its own, so that whatever else the machine does happens to all of them. Fails when ours lose more, or are slower, than the
-// better of the two others.
+// servers of its own, so that whatever else the machine does happens to all of them; the table shows medians of the rounds. Fails when
+// ours lose more, or are slower, than the better of the two others.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -12,11 +12,23 @@ import { freePort, start, stopAll } from './load/processes.mjs';
 
 const SECONDS = Number(process.argv[2] ?? 20);
 const RATE = Number(process.argv[3] ?? 100);
+const ROUNDS = Number(process.argv[4] ?? 1);
 const SERVERS = 4;
 /** Clients have no more patience. */
 const PATIENCE = 5000;
 const WARM_UP = 1000;
-const TITLES = ['requests', 'failed', 'by bad one', 'p50 ms', 'p99 ms', 'p99.9 ms', 'max ms'];
+/** So much longer than the others, an answer has waited for the stopped server until it was asked elsewhere. */
+const HUNG = 900;
+const FIGURES = {
+  requests: ({ times, failed }) => times.length + failed,
+  failed: ({ failed }) => failed,
+  hung: ({ times }) => times.filter((time) => time > HUNG).length,
+  'by bad one': ({ bad }) => bad,
+  'p50 ms': ({ times }) => quantile(times, 0.5),
+  'p99 ms': ({ times }) => quantile(times, 0.99),
+  'p99.9 ms': ({ times }) => quantile(times, 0.999),
+  'max ms': ({ times }) => quantile(times, 1),
+};
 const SERVER = fileURLToPath(new URL('bad-server/server.mjs', import.meta.url));
 
 const SCENARIOS = [
@@ -50,20 +62,27 @@ async function main() {
   let worse = false;
   try {
     for (const { name, begin } of SCENARIOS) {
-      console.log(`\n${name}; ${SERVERS} servers, ${RATE} requests/s, 10 ms each, ${SECONDS} s`);
-      const runs = [];
-      for (const balancer of there) runs.push(await setUp(balancer, folder));
-      const disturbance = begin(runs.map(({ servers }) => servers));
-      await Promise.all(runs.map((run) => load(run)));
-      await disturbance;
-      await stopAll();
-      worse = report(runs) || worse;
+      console.log(`\n${name}; ${SERVERS} servers, ${RATE} requests/s, 10 ms each, ${SECONDS} s, ${ROUNDS} rounds`);
+      const rounds = [];
+      for (let i = 0; i < ROUNDS; i++) rounds.push(await play(there, begin, folder));
+      worse = report(there, rounds) || worse;
     }
   } finally {
     await stopAll();
     rmSync(folder, { recursive: true, force: true });
   }
   return worse ? 1 : 0;
+}
+
+/** One round: figures of each balancer. */
+async function play(balancers, begin, folder) {
+  const runs = [];
+  for (const balancer of balancers) runs.push(await setUp(balancer, folder));
+  const disturbance = begin(runs.map(({ servers }) => servers));
+  await Promise.all(runs.map((run) => load(run)));
+  await disturbance;
+  await stopAll();
+  return runs.map((run) => Object.values(FIGURES).map((figure) => figure(run)));
 }
 
 async function setUp(balancer, folder) {
@@ -90,7 +109,7 @@ async function setUp(balancer, folder) {
     await Promise.all(Array.from({ length: 10 }, () => once(port, '/', agent)));
   }
   agent.destroy();
-  return { balancer, servers, port, times: [], failed: 0, bad: 0 };
+  return { servers, port, times: [], failed: 0, bad: 0 };
 }
 
 /** Requests leave at random moments, however many are still waiting: those that hang make no room for the others. */
@@ -131,23 +150,29 @@ function once(port, path, agent) {
 }
 
 /** Prints the table; true: ours are worse than the better of the others. */
-function report(runs) {
-  print('balancer', TITLES);
-  for (const run of runs) {
-    const figures = [0.5, 0.99, 0.999, 1].map((q) => quantile(run.times, q).toFixed(1));
-    print(run.balancer.name, [run.times.length + run.failed, run.failed, run.bad, ...figures]);
+function report(balancers, rounds) {
+  const titles = Object.keys(FIGURES);
+  const table = balancers.map((_, i) => titles.map((_, j) => median(rounds.map((round) => round[i][j]))));
+  print('balancer', titles);
+  for (const [i, { name }] of balancers.entries()) {
+    print(
+      name,
+      titles.map((title, j) => table[i][j].toFixed(title.endsWith('ms') ? 1 : 0)),
+    );
   }
-  const best = (of, figure) => Math.min(...runs.filter(({ balancer }) => balancer.ours === of).map(figure));
-  const lost = best(true, ({ failed }) => failed) > best(false, ({ failed }) => failed);
+  const best = (of, title) =>
+    Math.min(...table.filter((_, i) => balancers[i].ours === of).map((row) => row[titles.indexOf(title)]));
   // So much two runs of the same balancer differ by.
-  return lost || best(true, p99) > best(false, p99) * 1.1 + 10;
+  return best(true, 'failed') > best(false, 'failed') || best(true, 'p99 ms') > best(false, 'p99 ms') * 1.1 + 10;
 }
 
 function print(name, cells) {
   console.log(name.padEnd(32) + cells.map((cell) => `${cell}`.padStart(11)).join(''));
 }
 
-const p99 = ({ times }) => quantile(times, 0.99);
+function median(values) {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
 
 function quantile(sorted, q) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;

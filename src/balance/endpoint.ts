@@ -59,6 +59,10 @@ export class Endpoint implements EndpointView {
   inFlight = 0;
   /** Tunnels and event streams among them. */
   longLived = 0;
+  /** Requests that it has whole, and whose answers have not begun. */
+  #awaited = 0;
+  /** See {@link EndpointView.silentSince}. */
+  silentSince = Infinity;
   /** Requests ever sent to it, attempts counted. */
   requests = 0;
   /** Attempts that failed in a way that counts against it. */
@@ -101,6 +105,21 @@ export class Endpoint implements EndpointView {
     this.slot = init.slot ?? -1;
     this.pid = init.pid ?? 0;
     this.worker = this.slot >= 0;
+  }
+
+  /** A request is with it, whole: an answer is due. */
+  expectAnswer(now: number): void {
+    if (this.#awaited++ === 0) this.silentSince = now;
+  }
+
+  /** An answer that was due has begun. */
+  onAnswer(now: number): void {
+    this.silentSince = --this.#awaited === 0 ? Infinity : now;
+  }
+
+  /** An answer that was due is waited for no longer; that says nothing of the others. */
+  forgoAnswer(): void {
+    if (--this.#awaited === 0) this.silentSince = Infinity;
   }
 
   get state(): EndpointState {

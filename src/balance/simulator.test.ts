@@ -82,6 +82,7 @@ export function simulate(scenario: Scenario, algorithm: AlgorithmLike, health: b
     const { server, i } = byEndpoint.get(endpoint)!;
     pool.begin(endpoint);
     const sentAt = sources.time;
+    endpoint.expectAnswer(sentAt);
     const { compute, wait, stuck = 0, failing = false } = scenario.behaviour(i, sentAt / 1000);
     let took = 1;
     if (!failing) {
@@ -101,6 +102,8 @@ export function simulate(scenario: Scenario, algorithm: AlgorithmLike, health: b
     if (cookie !== undefined && !late) cookies[client] = cookie.slice(0, cookie.indexOf(';'));
     events.add(sentAt + Math.min(took, scenario.timeout), () => {
       if (outcome.status === 200) latencies.push(took);
+      if (late) endpoint.forgoAnswer();
+      else endpoint.onAnswer(sources.time);
       pool.finish(endpoint, outcome);
     });
   };

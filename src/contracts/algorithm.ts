@@ -11,6 +11,8 @@ export interface EndpointView {
   readonly weight: number;
   /** Requests sent to it and not yet fully answered, long-lived ones included. */
   readonly inFlight: number;
+  /** Milliseconds on the balancer's clock since which requests wait for its answers and none has come; Infinity: none waits. */
+  readonly silentSince: number;
   /** Milliseconds on the balancer's clock since which it is ready. */
   readonly readySince: number;
 }
@@ -42,7 +44,7 @@ export type KeyBy =
 export interface Outcome {
   /** Status of the endpoint's answer; 0 when there was none. */
   readonly status: number;
-  /** Milliseconds from the request's sending to the first byte of the answer; -1 when there was none. */
+  /** Milliseconds from the request's sending, whole, to the first byte of the answer; -1 when there was none, or it came before that. */
   readonly firstByte: number;
   /** When there was no first byte: milliseconds until the attempt was given up, by a time-out or by the client. */
   readonly waited?: number;

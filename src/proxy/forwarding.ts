@@ -1,4 +1,3 @@
-import type { Outcome } from '../contracts/algorithm.js';
 import type { Endpoint } from '../balance/endpoint.js';
 import type { Admission, Waiter } from '../balance/limits/admission.js';
 import { type ErrorCode, MultiserverError } from '../errors.js';
@@ -13,23 +12,16 @@ import {
 } from '../exchange.js';
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
-import { F_CONTENT_TYPE, F_IDEMPOTENCY_KEY, F_RETRY_AFTER, F_SET_COOKIE } from '../http1/fields.js';
+import { F_IDEMPOTENCY_KEY, F_SET_COOKIE } from '../http1/fields.js';
 import type { Limit } from '../util/limits.js';
 import { writeRequestHead } from './forward-headers.js';
 import type { ForwardingContext } from './forwarding-context.js';
-import { type LastingReply, lastingReply } from './lasting-reply.js';
-import { IDEMPOTENT, isRefusal, isRepeatable, isRepeatedWhenSlow, SAFE, secondsOf } from './retry-rules.js';
+import { isEventStream, type LastingReply, lastingReply } from './lasting-reply.js';
+import { outcomeOf } from './outcome.js';
+import { IDEMPOTENT, isRefusal, isRepeatable, isRepeatedWhenSlow, retryAfterOf, SAFE } from './retry-rules.js';
 
 /** A request that was there when so many workers died is taken to be why, and brings no further one down. */
 const MAX_DEATHS = 2;
-
-const outcome: { -readonly [K in keyof Outcome]: Outcome[K] } = {
-  status: 0,
-  firstByte: -1,
-  failed: false,
-  longLived: false,
-  retryAfter: -1,
-};
 
 /**
  * One exchange on its way through the phases admit → choose → send → receive → reply, with its attempts.
@@ -59,7 +51,9 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #timer: NodeJS.Timeout | null = null;
   #admitted = false;
   #ended = false;
+  /** Since when an answer is due: the endpoint has the whole request. */
   #sentAt = 0;
+  #isDue = false;
   #firstByte = -1;
   #status = 0;
   #retryAfter = -1;
@@ -120,15 +114,22 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     if (endpoint === undefined) return this.#await(error ?? new MultiserverError('MS_NO_ENDPOINT'));
     this.#attempts++;
     this.#endpoint = endpoint;
-    this.#sentAt = now();
     this.#firstByte = -1;
     this.#retryAfter = -1;
     pool.begin(endpoint);
+    if (this.#received) this.#expectAnswer(endpoint);
     const connection = this.#context.acquire(endpoint, this, this.#exchange.client);
     this.#connection = connection;
     this.#reused = connection.requests > 0;
     if (connection.connected) this.onConnected();
     else connection.connectBy(this.#deadline);
+  }
+
+  /** Time that a client takes for its body is no fault of the endpoint. */
+  #expectAnswer(endpoint: Endpoint): void {
+    this.#isDue = true;
+    this.#sentAt = this.#context.now();
+    endpoint.expectAnswer(this.#sentAt);
   }
 
   /** No endpoint is left; if one is to come, it is waited for, as for a free place. */
@@ -165,7 +166,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       exchange.receive(this);
     }
     // What has come of the body is on its way and leaves together with the head; if there is nothing, the head goes alone.
-    process.nextTick(flushHead, connection);
+    process.nextTick(() => connection.flush());
   }
 
   onRequestData(chunk: Buffer): boolean {
@@ -184,7 +185,9 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#received = true;
     this.#trailers = trailers;
     if (!this.#longLived) this.#deadline = this.#context.now() + this.#timeout;
-    if (this.#connection?.connected) this.#connection.sendEnd(trailers, this.#deadline);
+    if (this.#connection === null) return;
+    if (this.#status === 0) this.#expectAnswer(this.#endpoint!);
+    if (this.#connection.connected) this.#connection.sendEnd(trailers, this.#deadline);
   }
 
   onRequestDrain(): void {
@@ -202,13 +205,13 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const exchange = this.#exchange;
     const endpoint = this.#endpoint!;
     this.#status = status;
-    this.#firstByte = now() - this.#sentAt;
-    const { pairs, kinds } = head;
-    let eventStream = false;
-    for (let i = 0; i < kinds.length; i++) {
-      if (kinds[i] === F_CONTENT_TYPE) eventStream = /^text\/event-stream\b/i.test(pairs[2 * i + 1]!);
-      else if (kinds[i] === F_RETRY_AFTER) this.#retryAfter = secondsOf(pairs[2 * i + 1]!);
+    if (this.#isDue) {
+      this.#isDue = false;
+      const time = now();
+      this.#firstByte = time - this.#sentAt;
+      endpoint.onAnswer(time);
     }
+    if (status >= 400) this.#retryAfter = retryAfterOf(head);
     if (
       retryStatuses.length > 0 &&
       retryStatuses.includes(status) &&
@@ -220,6 +223,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#retry(null);
       return;
     }
+    const eventStream = isEventStream(head);
     const longLived = eventStream || body === BODY_TUNNEL;
     if (longLived && !pool.hasRoomForLongLived()) {
       this.#connection!.abort();
@@ -229,8 +233,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     }
     const cookie = pool.replyCookie(endpoint, exchange);
     if (cookie !== undefined) {
-      pairs.push('Set-Cookie', cookie);
-      kinds.push(F_SET_COOKIE);
+      head.pairs.push('Set-Cookie', cookie);
+      head.kinds.push(F_SET_COOKIE);
     }
     if (longLived) this.#becomeLongLived(endpoint, eventStream);
     this.#reply.sendHead(status, reason, head, body, length);
@@ -360,15 +364,15 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
 
   /** The attempt in progress has ended. */
   #settle(failed: boolean, refused = false): void {
-    outcome.status = this.#status;
-    outcome.firstByte = this.#firstByte;
-    if (this.#firstByte < 0) outcome.waited = this.#context.now() - this.#sentAt;
-    outcome.failed = failed;
-    outcome.longLived = this.#longLived;
-    outcome.retryAfter = this.#retryAfter;
+    const { pool, lasting, now } = this.#context;
+    const endpoint = this.#endpoint!;
+    const waited = this.#isDue ? now() - this.#sentAt : 0;
+    if (this.#isDue) endpoint.forgoAnswer();
+    this.#isDue = false;
     this.#connection = null;
-    if (this.#lasting !== null) this.#context.lasting.remove(this.#endpoint!, this.#lasting);
-    this.#context.pool.finish(this.#endpoint!, outcome, refused);
+    if (this.#lasting !== null) lasting.remove(endpoint, this.#lasting);
+    const outcome = outcomeOf(this.#status, this.#firstByte, waited, failed, this.#longLived, this.#retryAfter);
+    pool.finish(endpoint, outcome, refused);
   }
 
   #leave(): void {
@@ -393,8 +397,4 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#end();
     this.#context.onFailed(this.#exchange, this.#reply, error);
   }
-}
-
-function flushHead(connection: ClientConnection): void {
-  connection.flush();
 }

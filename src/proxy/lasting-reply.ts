@@ -1,6 +1,6 @@
 import type { MultiserverError } from '../errors.js';
 import { BODY_LENGTH, BODY_TUNNEL, type Head, type Reply } from '../exchange.js';
-import { F_CONTENT_ENCODING } from '../http1/fields.js';
+import { F_CONTENT_ENCODING, F_CONTENT_TYPE } from '../http1/fields.js';
 import { FrameFollower } from '../http1/frame-follower.js';
 
 /** An answer that may last for hours, and that can be brought to an orderly end before its endpoint ends it. */
@@ -37,6 +37,11 @@ export abstract class LastingReply implements Reply {
   fail(error: MultiserverError): void {
     this.reply.fail(error);
   }
+}
+
+export function isEventStream({ pairs, kinds }: Head): boolean {
+  const at = kinds.indexOf(F_CONTENT_TYPE);
+  return at >= 0 && /^text\/event-stream\b/i.test(pairs[2 * at + 1]!);
 }
 
 /** Status 1001, "going away" (RFC 6455 §7.4.1), as a server sends it: not masked. */

@@ -1,4 +1,6 @@
 import type { ErrorCode, MultiserverError } from '../errors.js';
+import type { Head } from '../exchange.js';
+import { F_RETRY_AFTER } from '../http1/fields.js';
 
 /** Doing it twice is as doing it once (RFC 9110 §9.2.2). */
 export const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
@@ -21,7 +23,8 @@ export function isRefusal({ cause }: MultiserverError): boolean {
   return code === 'ECONNREFUSED' || code === 'ENOENT';
 }
 
-/** Seconds of a Retry-After field; -1 for a date or nonsense. */
-export function secondsOf(retryAfter: string): number {
-  return /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : -1;
+/** Seconds of the Retry-After field; -1 for none, a date or nonsense. */
+export function retryAfterOf({ pairs, kinds }: Head): number {
+  const at = kinds.indexOf(F_RETRY_AFTER);
+  return at >= 0 && /^\d{1,6}$/.test(pairs[2 * at + 1]!) ? Number(pairs[2 * at + 1]) : -1;
 }

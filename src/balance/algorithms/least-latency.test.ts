@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertShare, FAILED, indexed, outcome, request, tally, TestSources } from '../fixtures.test.js';
+import type { Endpoint } from '../endpoint.js';
 import { LeastLatency } from './least-latency.js';
 
 const any = request();
@@ -58,6 +59,27 @@ test('the load is the cost times one more than what is in flight, for its weight
   assert.equal(picks(1), 'b');
   endpoints[0]!.weight = 2;
   assert.equal(picks(1), 'a');
+});
+
+test('an endpoint that owes an answer is not faster than it has been silent', () => {
+  const { sources, endpoints, sample, picks } = start(2);
+  const [a] = endpoints as [Endpoint, Endpoint];
+  sample(0, 1);
+  sample(1, 30);
+  a.inFlight = 2;
+  a.expectAnswer(0);
+  a.expectAnswer(5);
+  sources.time = 9;
+  assert.equal(picks(1), 'a', '9 ms, 3 requests');
+  sources.time = 11;
+  assert.equal(picks(1), 'b', '11 ms, 3 requests');
+  a.onAnswer(11);
+  a.inFlight = 1;
+  assert.equal(picks(1), 'a', 'it lives');
+  sources.time = 40;
+  assert.equal(picks(1), 'b', 'silent again');
+  a.forgoAnswer();
+  assert.equal(picks(1), 'a', 'it owes nothing');
 });
 
 test('failures, 5xx and 429 count as a penalty of 5 s or as Retry-After says, and never lower the cost', () => {

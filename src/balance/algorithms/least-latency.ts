@@ -105,8 +105,10 @@ export class LeastLatency implements Algorithm {
     return this.#cost[index]! * Math.exp((this.#at[index]! - now) / MEMORY);
   }
 
+  /** What waits is not faster than it has been silent: so much is known before the first answer or time-out. */
   #load(endpoint: EndpointView, now: number): number {
-    return (Math.max(this.costOf(endpoint, now), FLOOR) * (endpoint.inFlight + 1)) / endpoint.weight;
+    const cost = Math.max(this.costOf(endpoint, now), now - endpoint.silentSince, FLOOR);
+    return (cost * (endpoint.inFlight + 1)) / endpoint.weight;
   }
 }
 
