@@ -75,6 +75,7 @@ export {
   type RateLimitOptions,
   type RetryOptions,
   type RouteOptions,
+  type ServerFactory,
   type SpawnOptions,
 } from './options.js';
 /** What own routes and middleware find in `c.env`, and who the client is. */

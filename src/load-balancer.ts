@@ -25,6 +25,7 @@ import {
   parseSpawnOptions,
   type ResolvedOptions,
   type ResolvedPoolOptions,
+  type ServerFactory,
   type SpawnOptions,
 } from './options.js';
 import type { Bindings } from './proxy/bindings.js';
@@ -124,6 +125,15 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    */
   static secure(cert: string | Buffer, key: string | Buffer, options: LoadBalancerOptions = {}): LoadBalancer {
     return new LoadBalancer({ ...options, https: { ...options.https, cert, key } });
+  }
+
+  /**
+   * One that listens by servers of yours, in all they can that its own cannot: `(serve) => tls.createServer({ …, requestCert: true }, serve)`.
+   * `createServer` is called for each address that is listened on; every connection that is given to `serve` is balanced, as HTTPS where it
+   * is a `TLSSocket`.
+   */
+  static custom(createServer: ServerFactory, options: LoadBalancerOptions = {}): LoadBalancer {
+    return new LoadBalancer({ ...options, createServer });
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { AlgorithmLike, KeyBy } from './contracts/algorithm.js';
 import type { DiscoveredEndpoint, Discovery } from './contracts/discovery.js';
@@ -82,7 +83,12 @@ export interface LoadBalancerOptions extends PoolOptions {
   rateLimit?: RateLimitOptions | undefined;
   /** With a certificate it listens for HTTPS wherever an address does not say otherwise. */
   https?: HttpsOptions | undefined;
+  /** Makes the servers that listen, in place of the balancer's own and of `https`. See `LoadBalancer.custom`. */
+  createServer?: ServerFactory | undefined;
 }
+
+/** A server that hands each of its connections to `serve`, after TLS if it speaks that: `(serve) => tls.createServer(options, serve)`. */
+export type ServerFactory = (serve: (socket: Socket) => void) => Server;
 
 /** A certificate with its chain, and its private key: PEM text, its bytes, or the path of a PEM file, which is read again when it changes. */
 export interface CertificateSource {
@@ -258,13 +264,17 @@ export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, PoolOpti
   readonly algorithm: AlgorithmLike | undefined;
 }
 
-type OwnOptions = Omit<LoadBalancerOptions, keyof PoolOptions | 'https' | 'pools' | 'routes' | 'rateLimit'>;
+type OwnOptions = Omit<
+  LoadBalancerOptions,
+  keyof PoolOptions | 'https' | 'createServer' | 'pools' | 'routes' | 'rateLimit'
+>;
 export interface ResolvedOptions extends ResolvedPoolOptions, Resolved<OwnOptions> {
   /** Those beside the default one, whose options stand beside this. */
   readonly pools: Readonly<Record<string, ResolvedPoolOptions>>;
   readonly routes: readonly ResolvedRoute[];
   readonly rateLimit: ResolvedRateLimit | undefined;
   readonly https: ResolvedHttps;
+  readonly createServer: ServerFactory | undefined;
 }
 
 type OptionalSpawn = 'cwd' | 'envFile' | 'readyPath' | 'env';

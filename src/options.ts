@@ -8,6 +8,7 @@ import type {
   ResolvedPoolOptions,
   ResolvedSpawnOptions,
   RouteOptions,
+  ServerFactory,
   SpawnOptions,
 } from './option-types.js';
 import { readEnvFile } from './options/env-file.js';
@@ -92,6 +93,10 @@ const BALANCER = {
     'Which requests go to which pool, and on what terms: the most particular host decides, then the longest path.',
   ),
   https: group(HTTPS),
+  createServer: row.callback<ServerFactory>(
+    '(serve) => net.Server',
+    'Makes the servers that listen, each of which hands its connections to serve; see LoadBalancer.custom.',
+  ),
 } satisfies Record<keyof LoadBalancerOptions, z.ZodType>;
 
 /** Rows have a description, groups of rows have none. */
@@ -190,6 +195,7 @@ export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
       routes: parseRoutes(data.routes, invalid),
       rateLimit: resolveRateLimit(data.rateLimit),
       https: resolveHttps(data.https, invalid),
+      createServer: data.createServer,
       maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
     },
     ['algorithm', 'endpoints'],
@@ -212,6 +218,7 @@ export function mergeOptions(options: LoadBalancerOptions, changes: LoadBalancer
       throw invalid(
         'Option "https" cannot be changed while it runs; certificates are read again when their files change.',
       );
+    if (name === 'createServer') throw invalid('Option "createServer" cannot be changed while it runs.');
     const before = merged[name];
     if (name === 'pools' && isObject(before) && isObject(change)) merged[name] = mergePools(before, change);
     else merged[name] = GROUPS.has(name) && isObject(before) && isObject(change) ? { ...before, ...change } : change;

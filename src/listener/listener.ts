@@ -1,16 +1,17 @@
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { MultiserverError } from '../errors.js';
 import type { ClientInfo } from '../exchange.js';
 import { ServerConnection } from '../http1/server-connection.js';
 import type { ServerSettings } from '../http1/server-settings.js';
+import type { ServerFactory } from '../options.js';
 import { runClock, stopClock } from '../util/clock.js';
 import { openFileLimit } from '../util/open-files.js';
 import type { BoundAddress, ListenAddress } from './address.js';
 import { ClientCounts } from './client-counts.js';
 import { Port } from './port.js';
 import { readProxyHeader } from './proxy-header.js';
-import { readingSocket } from './reading-socket.js';
+import { readingSocket, streamingSocket } from './reading-socket.js';
 import { Refusals } from './refusal.js';
 import { SecureFront, type SecureFrontSettings } from './secure-front.js';
 
@@ -26,6 +27,8 @@ export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   /** A connection was closed because it had no such header, or came from a stranger. */
   readonly onBadProxyHeader: () => void;
   readonly onProblem: (message: string, error?: unknown) => void;
+  /** Makes the servers in place of our own, and in place of `https`. */
+  readonly createServer: ServerFactory | undefined;
   /** Undefined: no HTTPS. */
   readonly https: Omit<SecureFrontSettings, 'onSecure' | 'onProblem' | 'hits'> | undefined;
 }
@@ -35,6 +38,8 @@ interface Opening {
   readonly secure: boolean;
   /** The header of the PROXY protocol. */
   readonly proxied: boolean;
+  /** By a server of the user's: its sockets are used as they are. */
+  readonly own: boolean;
 }
 
 /** While others wait for a place, a connection may be idle so long, ms. */
@@ -87,6 +92,14 @@ export class Listener {
 
   /** Resolves with the address that was bound; rejects with MS_LISTEN_FAILED. */
   async listen(address: ListenAddress): Promise<BoundAddress> {
+    const { createServer, proxyProtocol } = this.#settings;
+    const proxied = address.proxyProtocol ?? proxyProtocol;
+    if (createServer !== undefined) {
+      const opening = { secure: false, proxied, own: true };
+      const port = await Port.openOwn(address, createServer, (socket) => this.#accept(socket, opening));
+      this.#ports.push(port);
+      return port.bound;
+    }
     const secure = address.secure ?? this.#front !== null;
     if (secure && this.#front === null) {
       throw new MultiserverError(
@@ -94,7 +107,7 @@ export class Listener {
         'There is no certificate for an https address: give https.cert and key.',
       );
     }
-    const opening = { secure, proxied: address.proxyProtocol ?? this.#settings.proxyProtocol };
+    const opening = { secure, proxied, own: false };
     const port = await Port.open(address, secure, (socket) => this.#accept(socket, opening));
     this.#ports.push(port);
     return port.bound;
@@ -156,15 +169,15 @@ export class Listener {
     }
   }
 
-  #begin(socket: Socket, { secure, proxied }: Opening): void {
+  #begin(socket: Socket, opening: Opening): void {
     // Gone while it waited.
     if (socket.destroyed) return;
-    if (proxied) this.#greet(socket, secure);
-    else this.#enter(socket, clientOf(socket, secure), secure, NOTHING);
+    if (opening.proxied) this.#greet(socket, opening);
+    else this.#enter(socket, clientOf(socket, opening), opening, NOTHING);
   }
 
   /** Whoever may not name clients, or does not, is not listened to: it could be anybody. */
-  #greet(socket: Socket, secure: boolean): void {
+  #greet(socket: Socket, opening: Opening): void {
     const { isProxy, headTimeout, onBadProxyHeader } = this.#settings;
     socket.on('error', () => {});
     if (!isProxy(addressOf(socket))) {
@@ -176,7 +189,7 @@ export class Listener {
     readProxyHeader(socket, headTimeout, (header, rest) => {
       this.#greetings.delete(socket);
       if (header !== null && !this.#closing) {
-        this.#enter(socket, { ...clientOf(socket, secure), ...header.client }, secure, rest);
+        this.#enter(socket, { ...clientOf(socket, opening), ...header.client }, opening, rest);
         return;
       }
       if (header === null && !this.#closing) onBadProxyHeader();
@@ -186,7 +199,7 @@ export class Listener {
   }
 
   /** `rest`: octets that were read already. */
-  #enter(socket: Socket, client: ClientInfo, secure: boolean, rest: Buffer): void {
+  #enter(socket: Socket, client: ClientInfo, { secure, own }: Opening, rest: Buffer): void {
     const { maxConnectionsPerClient, isProxy, hits, onTooMany } = this.#settings;
     const { address } = client;
     if (this.#clients.of(address) >= maxConnectionsPerClient && address !== '' && !isProxy(address)) {
@@ -195,6 +208,7 @@ export class Listener {
       if (secure) socket.destroy();
       else this.#refusals.refuse(socket, onTooMany());
     } else if (secure) this.#shakeHands(socket, client, rest);
+    else if (own) this.#serve(client, rest, (onRead) => streamingSocket(socket, onRead));
     else this.#serve(client, rest, (onRead) => readingSocket(socket, onRead));
   }
 
@@ -221,7 +235,7 @@ export class Listener {
     const client = this.#handshakes.get(peer)?.client;
     if (client !== undefined) this.#endHandshake(peer, client);
     if (this.#closing || client === undefined) socket.destroy();
-    else this.#serve(client, NOTHING, (onRead) => socket.on('data', (chunk) => onRead(chunk, chunk.length)));
+    else this.#serve(client, NOTHING, (onRead) => streamingSocket(socket, onRead));
   }
 
   #serve(client: ClientInfo, rest: Buffer, open: (onRead: (buf: Buffer, size: number) => void) => Socket): void {
@@ -267,10 +281,13 @@ export class Listener {
     for (const { socket } of this.#handshakes.values()) socket.destroy();
     for (const socket of this.#greetings) socket.destroy();
     this.#refusals.destroy();
-    return new Promise((resolve) => {
+    const served = new Promise<void>((resolve) => {
       this.#closed = resolve;
       for (const connection of this.connections) connection.close();
       if (this.connections.size === 0) resolve();
+    });
+    return served.then(() => {
+      for (const port of this.#ports) port.destroy();
     });
   }
 
@@ -294,12 +311,12 @@ function unmapped(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-function clientOf(socket: Socket, encrypted: boolean): ClientInfo {
+function clientOf(socket: Socket, { secure }: Opening): ClientInfo {
   return {
     address: addressOf(socket),
     port: socket.remotePort ?? 0,
     localAddress: unmapped(socket.localAddress ?? ''),
     localPort: socket.localPort ?? 0,
-    encrypted,
+    encrypted: secure || socket instanceof TLSSocket,
   };
 }

@@ -1,5 +1,7 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, Server, type Socket } from 'node:net';
+import { Server as SecureServer } from 'node:tls';
 import { MultiserverError } from '../errors.js';
+import type { ServerFactory } from '../options.js';
 import type { BoundAddress, ListenAddress } from './address.js';
 
 /** As much as the kernel allows. */
@@ -10,6 +12,8 @@ export class Port {
   readonly bound: BoundAddress;
   readonly #server: Server;
   readonly #address: ListenAddress;
+  /** Of a server of the user's: nobody else knows those that are not served yet. */
+  readonly #sockets = new Set<Socket>();
   #closed = false;
 
   private constructor(server: Server, address: ListenAddress, secure: boolean) {
@@ -31,6 +35,26 @@ export class Port {
     return new Port(server, address, secure);
   }
 
+  /** The same on a server of the user's. */
+  static async openOwn(
+    address: ListenAddress,
+    factory: ServerFactory,
+    onSocket: (socket: Socket) => void,
+  ): Promise<Port> {
+    const server = factory(onSocket);
+    if (!(server instanceof Server))
+      throw new MultiserverError('MS_INVALID_OPTION', 'createServer must return a net.Server or tls.Server.');
+    // Node leaves a connection open whose handshake failed or took too long.
+    server.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
+    await listen(server, address);
+    const port = new Port(server, address, address.secure ?? server instanceof SecureServer);
+    server.on('connection', (socket: Socket) => {
+      port.#sockets.add(socket);
+      socket.once('close', () => port.#sockets.delete(socket));
+    });
+    return port;
+  }
+
   /**
    * Listens no more, until {@link resume}: who connects meanwhile is refused by the kernel. Node cannot leave connections in the kernel's
    * queue, so call it when that queue has just been emptied. A socket that was given as `fd` cannot be opened again and stays.
@@ -48,6 +72,11 @@ export class Port {
   close(): void {
     this.#closed = true;
     this.#server.close();
+  }
+
+  /** After {@link close}: ends also what has not come as far as to be served. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 

@@ -12,7 +12,7 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 export function readingSocket(accepted: Socket, onRead: (buf: Buffer, size: number) => void): Socket {
   const owner = accepted as unknown as { _handle?: object | null };
   const handle = owner._handle ?? null;
-  if (handle === null) return accepted.on('data', (chunk) => onRead(chunk, chunk.length)).resume();
+  if (handle === null) return streamingSocket(accepted, onRead);
   owner._handle = null;
   // Counts it out of its server, and no more: the connection is the handle's.
   accepted.destroy();
@@ -22,4 +22,9 @@ export function readingSocket(accepted: Socket, onRead: (buf: Buffer, size: numb
   };
   const options = { handle, allowHalfOpen: true, onread: { buffer: READ_BUFFER, callback } };
   return new Socket(options);
+}
+
+/** The same of a socket whose reads pass through its stream: because it decrypts them, or belongs to somebody else. */
+export function streamingSocket(socket: Socket, onRead: (buf: Buffer, size: number) => void): Socket {
+  return socket.on('data', (chunk) => onRead(chunk, chunk.length)).resume();
 }
