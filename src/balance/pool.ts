@@ -76,7 +76,7 @@ export class Pool {
   readonly #held = new Set<string>();
 
   constructor(options: PoolOptions, sources: Sources) {
-    this.name = options.name ?? '';
+    this.name = options.name ?? 'default';
     this.#sources = sources;
     this.#health = options.health ?? DEFAULT_HEALTH;
     this.#slowStart = options.slowStart ?? 0;
@@ -87,7 +87,7 @@ export class Pool {
     this.#onChange = options.onChange ?? ignore;
     this.#isExpecting = options.isExpecting ?? (() => false);
     this.#onProblem = options.onProblem ?? ignore;
-    this.#algorithm = resolveAlgorithm(options.algorithm ?? ROUND_ROBIN, sources, this.#onProblem);
+    this.#algorithm = resolveAlgorithm(options.algorithm ?? ROUND_ROBIN, sources, this.#onProblem, this.name);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -99,7 +99,7 @@ export class Pool {
   }
 
   setAlgorithm(algorithm: AlgorithmLike): void {
-    this.#algorithm = resolveAlgorithm(algorithm, this.#sources, this.#onProblem);
+    this.#algorithm = resolveAlgorithm(algorithm, this.#sources, this.#onProblem, this.name);
     this.#membersChanged = true;
     this.#changed = true;
   }

@@ -94,8 +94,8 @@ export type AlgorithmLike = Algorithm | Algorithm['pick'] | AlgorithmClass | Alg
 export interface AlgorithmFactory {
   /** Kebab-case name, as on the command line. */
   readonly algorithm: string;
-  /** `report` is told of faults of users' own algorithms within it; they cost no request. */
-  create(sources: Sources, report: ReportProblem): Algorithm;
+  /** One for the pool of that name. `report` is told of faults of users' own algorithms within it; they cost no request. */
+  create(sources: Sources, report: ReportProblem, pool: string): Algorithm;
 }
 
 export type ReportProblem = (message: string, error?: unknown) => void;

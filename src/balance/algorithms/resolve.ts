@@ -9,8 +9,13 @@ import type {
 import { OwnAlgorithm } from './own.js';
 
 /** What the option `algorithm` may be, as an algorithm that never throws. */
-export function resolveAlgorithm(like: AlgorithmLike, sources: Sources, report: ReportProblem): Algorithm {
-  if (isFactory(like)) return like.create(sources, report);
+export function resolveAlgorithm(
+  like: AlgorithmLike,
+  sources: Sources,
+  report: ReportProblem,
+  pool: string,
+): Algorithm {
+  if (isFactory(like)) return like.create(sources, report, pool);
   if (isClass(like)) return new OwnAlgorithm(new like(sources), report);
   if (typeof like === 'function') return new OwnAlgorithm({ name: like.name || 'own', pick: like }, report);
   return new OwnAlgorithm(like, report);

@@ -8,7 +8,7 @@ export interface StickyCookieOptions {
   /** Signs the cookie; balancers with the same secret and endpoints understand each other's. Default: random, for this process. */
   readonly secret?: string;
   readonly cookie?: {
-    /** Default `multiserver`. */
+    /** Default `multiserver`. In pools beside the default one a dash and the pool's name follow: a client has a place in each. */
     readonly name?: string;
     /** Default `/`. */
     readonly path?: string;
@@ -37,16 +37,21 @@ export class CookieStickiness implements Stickiness {
   #plain: string[] = [];
   #secure: string[] = [];
 
-  constructor(options: StickyCookieOptions, secret: string | Buffer = options.secret ?? randomBytes(32)) {
+  constructor(
+    options: StickyCookieOptions,
+    secret: string | Buffer = options.secret ?? randomBytes(32),
+    pool = 'default',
+  ) {
     this.#options = options;
     this.#secret = secret;
-    this.#name = options.cookie?.name ?? 'multiserver';
+    const name = options.cookie?.name ?? 'multiserver';
+    this.#name = pool === 'default' ? name : `${name}-${encodeURIComponent(pool).replace(/[()]/g, '~')}`;
     check(options, this.#name);
   }
 
-  /** One with the same secret for another pool. */
-  renew(): CookieStickiness {
-    return new CookieStickiness(this.#options, this.#secret);
+  /** One with the same secret. */
+  forPool(pool: string): CookieStickiness {
+    return new CookieStickiness(this.#options, this.#secret, pool);
   }
 
   find(candidates: readonly EndpointView[], request: RequestView): EndpointView | undefined {

@@ -48,6 +48,24 @@ test('a client stays where its first request went, and gets one cookie', () => {
   }
 });
 
+test('a client has a place in each pool, though one option names the algorithm of all', () => {
+  const algorithm = stickySession({ secret: SECRET });
+  const pools = ['default', 'api', 'an (odd) näme'].map((name) => poolOf([1, 1, 1], { name, algorithm }).pool);
+  const jar = new Map<string, string>();
+  const visit = (pool: Pool) => {
+    const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
+    const about = request({ headers: { cookie } });
+    const endpoint = pool.pick(about, null)!;
+    const [, name, value] = /^([^=]+)=([^;]+);/.exec(pool.replyCookie(endpoint, about) ?? '') ?? [];
+    if (name !== undefined) jar.set(name, value!);
+    return endpoint;
+  };
+  const homes = pools.map(visit);
+  assert.deepEqual([...jar.keys()], ['multiserver', 'multiserver-api', 'multiserver-an%20~odd~%20n%C3%A4me']);
+  for (let i = 0; i < 4; i++) assert.deepEqual(pools.map(visit), homes);
+  assert.equal(jar.size, 3);
+});
+
 test('a thousand clients keep their endpoint when one is added and when an unrelated one goes', () => {
   const { pool, endpoints } = start();
   const clients = Array.from({ length: 1000 }, browser);

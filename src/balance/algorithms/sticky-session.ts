@@ -82,12 +82,12 @@ export function stickySession(options: StickySessionOptions = {}): AlgorithmFact
   const earlier = by === 'sid' ? keyOf('ip', '') : null;
   return {
     algorithm: 'sticky-session',
-    create: (sources: Sources, report: ReportProblem) =>
+    create: (sources: Sources, report: ReportProblem, pool: string) =>
       guarded(
         by,
         new StickySession(
-          resolveAlgorithm(over, sources, report),
-          cookie?.renew() ?? new TableStickiness(key!, earlier, options.tableSize ?? 100_000),
+          resolveAlgorithm(over, sources, report, pool),
+          cookie?.forPool(pool) ?? new TableStickiness(key!, earlier, options.tableSize ?? 100_000),
         ),
         report,
       ),

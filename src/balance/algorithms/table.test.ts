@@ -6,7 +6,7 @@ import { FAILED, indexed, outcome, request, SEED, TestSources } from '../fixture
 import { ALGORITHMS } from './table.js';
 
 function start(factory: AlgorithmFactory, sources = new TestSources()): Algorithm {
-  return factory.create(sources, (message) => assert.fail(`reported: ${message}`));
+  return factory.create(sources, (message) => assert.fail(`reported: ${message}`), 'default');
 }
 
 /** Two hundred choices at a steady pace. */
