@@ -14,7 +14,6 @@ const fieldsOf = (endpoint: Endpoint) =>
 export function narrate(balancer: LoadBalancer, log: Log): void {
   const { events } = balancer;
   events.on('output', (writer, stream, line) => log.output(writer, stream, line));
-  events.on('ready', (endpoint) => log.event('info', 'ready', `${nameOf(endpoint)} is ready`, fieldsOf(endpoint)));
   events.on('problem', (message, error) =>
     log.event(
       'warn',
@@ -46,19 +45,14 @@ export function narrate(balancer: LoadBalancer, log: Log): void {
   events.on('scale', (count, { reason }) =>
     log.event('info', 'scale', `The number of workers is now ${count}: ${reason}`, { workers: count, reason }),
   );
-  events.on('eject', (endpoint, { reason }) =>
-    log.event('warn', 'eject', `${nameOf(endpoint)} gets no requests for a while: ${reason}`, {
-      ...fieldsOf(endpoint),
-      reason,
-    }),
-  );
   events.on('change', (endpoint, { from, to, reason }) => {
-    if (to === 'ready' || to === 'ejected' || to === 'gone') return; // these have events of their own, or are told by `crash`
-    log.event('info', 'change', `${nameOf(endpoint)}: ${from} → ${to} (${reason})`, {
-      ...fieldsOf(endpoint),
-      from,
-      to,
-      reason,
-    });
+    const fields = { ...fieldsOf(endpoint), from, to, reason };
+    const name = nameOf(endpoint);
+    if (to === 'ready') {
+      const why = reason === 'added' || reason === 'ready' ? '' : `: ${reason}`;
+      log.event('info', 'ready', `${name} is ready${why}`, fields);
+    } else if (to === 'ejected') {
+      log.event('warn', 'eject', `${name} gets no requests for a while: ${reason}`, fields);
+    } else log.event('info', 'change', `${name}: ${from} → ${to} (${reason})`, fields);
   });
 }

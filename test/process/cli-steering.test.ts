@@ -93,6 +93,11 @@ steering(
       (await call('resume', String(worker))).stdout,
       `worker:${String(worker)} is ready, with 0 requests in progress.\n`,
     );
+    const told = (text: string) => instance.log.some(({ message }) => message.endsWith(text));
+    await instance.until(
+      () => told('ready → draining (draining)') && told('is ready: by hand'),
+      'both to be in the log',
+    );
     assert.deepEqual(await answering(instance), ['0', '1']);
   },
 );

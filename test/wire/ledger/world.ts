@@ -102,6 +102,7 @@ export class World {
       () => balancer.status().queued === 0 && inFlight().every((count) => count === 0),
     );
     assert.equal(balancer.status().inFlight, 0);
+    for (const { silentSince } of endpoints) assert.equal(silentSince, Infinity, 'no answer is due any more');
   }
 
   // ---- clients
