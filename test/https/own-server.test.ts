@@ -17,6 +17,8 @@ before(async () => {
 });
 
 const secure: ServerFactory = (serve) => createServer({ ...issued, requestCert: true, ca: authority.cert }, serve);
+/** For clients without a certificate. */
+const open: ServerFactory = (serve) => createServer(issued, serve);
 
 async function serving(
   factory: ServerFactory,
@@ -64,20 +66,20 @@ test('as does a plain one', async () => {
 });
 
 test('its connections count, and those too many wait', async () => {
-  const factory: ServerFactory = (serve) => createServer(issued, serve);
-  const play = async (port: number, balancer: LoadBalancer) => {
-    const first = get({ host: '127.0.0.1', port, rejectUnauthorized: false, headers: { connection: 'keep-alive' } });
-    const [response] = (await once(first, 'response')) as [IncomingMessage];
-    const socket = response.socket as TLSSocket;
-    response.resume();
-    const second = ask(port);
-    while (balancer.status().limits.maxConnections === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.equal(balancer.status().connections, 1);
-    socket.destroy();
-    assert.equal(await second, 'true https:');
-  };
-  await serving(factory, play, { maxConnections: 1 });
+  await serving(open, playTwo, { maxConnections: 1 });
 });
+
+async function playTwo(port: number, balancer: LoadBalancer): Promise<void> {
+  const first = get({ host: '127.0.0.1', port, rejectUnauthorized: false, headers: { connection: 'keep-alive' } });
+  const [response] = (await once(first, 'response')) as [IncomingMessage];
+  const socket = response.socket as TLSSocket;
+  response.resume();
+  const second = ask(port);
+  while (balancer.status().limits.maxConnections === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(balancer.status().connections, 1);
+  socket.destroy();
+  assert.equal(await second, 'true https:');
+}
 
 test('a client in the middle of its handshake does not keep the balancer from closing', async () => {
   const late = new Socket().on('error', () => {});
