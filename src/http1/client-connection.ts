@@ -3,7 +3,7 @@ import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type ClientInfo, type Head } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
 import { runClock, stopClock } from '../util/clock.js';
-import { writeParts } from '../util/outlet.js';
+import { Outlet } from '../util/outlet.js';
 import { BodyDecoder } from './body-decoder.js';
 import { codeOfTimeout, connectFailure, describe, wasReset } from './client-errors.js';
 import type { ClientSettings, Dial, ResponseHandler } from './client-settings.js';
@@ -40,6 +40,7 @@ export class ClientConnection {
   /** Since when it is idle, on the balancer's clock. */
   idleSince = 0;
   readonly #settings: ClientSettings;
+  readonly #outlet: Outlet;
   readonly #parser: HeadParser;
   readonly #framing = new Framing();
   readonly #body: BodyDecoder;
@@ -70,6 +71,7 @@ export class ClientConnection {
       callback: (size: number, buf: Uint8Array) => this.#onRead(size, buf as Buffer),
     });
     this.socket = socket;
+    this.#outlet = new Outlet(socket);
     this.#stall = new WriteStall(socket);
     socket.on('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#onConnect());
     socket.on('end', () => this.#onEnd());
@@ -122,7 +124,7 @@ export class ClientConnection {
     if (this.#held === '' || this.#state === CLOSED) return;
     const text = this.#held;
     this.#held = '';
-    this.socket.write(text, 'latin1');
+    this.#outlet.write(text);
   }
 
   /** False: stop until {@link ResponseHandler.onRequestDrain}. */
@@ -131,7 +133,7 @@ export class ClientConnection {
     this.#held = '';
     const chunked = this.#requestBody === BODY_CHUNKED;
     const before = chunked ? held + chunkLine(chunk.length) : held;
-    const room = writeParts(this.socket, before, chunk, chunked ? '\r\n' : '');
+    const room = this.#outlet.writeParts(before, chunk, chunked ? '\r\n' : '');
     if (!room && !this.#blocked) {
       this.#blocked = true;
       this.#stall.watch(this.#settings.now());
@@ -299,7 +301,7 @@ export class ClientConnection {
     const handler = this.#handler;
     this.#handler = null;
     // Only a connection on which both messages are whole and nothing else came can carry another request.
-    const reusable = this.#reusable && this.#requestDone && !surplus && !this.#blocked;
+    const reusable = this.#reusable && this.#requestDone && !surplus && !this.#blocked && this.#outlet.empty;
     this.#state = reusable ? IDLE : CLOSED;
     this.#deadline = Infinity;
     if (this.#paused) {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type ClientInfo } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
-import { isFull } from '../util/outlet.js';
+import { Outlet } from '../util/outlet.js';
 import { Backlog } from './backlog.js';
 import { BodyDecoder } from './body-decoder.js';
 import { BodyPace } from './body-pace.js';
@@ -30,6 +30,7 @@ const IN_NOTHING = 4;
 /** One client connection: bytes to exchanges, one after the other, with the limits and time-outs of `spec` (RFC 9112 §9). */
 export class ServerConnection {
   readonly socket: Socket;
+  readonly outlet: Outlet;
   readonly client: ClientInfo;
   exchange: ServerExchange | null = null;
   /** Closes after the answer in progress. */
@@ -53,13 +54,14 @@ export class ServerConnection {
 
   constructor(socket: Socket, client: ClientInfo, settings: ServerSettings) {
     this.socket = socket;
+    this.outlet = new Outlet(socket);
     this.client = client;
     this.#settings = settings;
     this.#parser = new HeadParser(REQUEST, settings);
     this.#pace = new BodyPace(settings);
     this.#backlog = new Backlog(socket);
     this.#stall = new WriteStall(socket);
-    this.#linger = new Linger(socket, this.#stall, settings.now);
+    this.#linger = new Linger(socket, this.outlet, this.#stall, settings.now);
     this.#since = settings.now();
     socket.setNoDelay(true);
     socket.on('end', () => this.#onEnd());
@@ -288,7 +290,7 @@ export class ServerConnection {
     if (this.closing) return this.#leave();
     this.#input = IN_HEAD;
     this.#pace.paused = false;
-    if (isFull(this.socket)) this.blockReply();
+    if (this.outlet.full) this.blockReply();
     this.#since = this.#settings.now();
     this.#proceed();
   }

@@ -10,7 +10,6 @@ import {
   type Head,
   type RequestSink,
 } from '../exchange.js';
-import { isFull, writeParts } from '../util/outlet.js';
 import { withFields } from './fields.js';
 import type { ServerConnection } from './server-connection.js';
 import { chunkLine, writeInterimHead, writeLastChunk, writeResponseHead } from './writer.js';
@@ -82,12 +81,12 @@ export class ServerExchange extends Exchange {
     // RFC 9110 §15.2: never to an HTTP/1.0 client.
     if (this.minor === 0 || this.#phase !== NOTHING) return;
     // Nobody waits for their leaving: to a client that does not read, an endpoint could send them without end.
-    if (isFull(this.#connection.socket)) return;
+    if (this.#connection.outlet.full) return;
     if (status === 100) {
       this.#continued = true;
       this.#connection.continued();
     }
-    this.#connection.socket.write(writeInterimHead(status, head), 'latin1');
+    this.#connection.outlet.write(writeInterimHead(status, head));
   }
 
   sendHead(status: number, reason: string, head: Head, body: number, length: number): void {
@@ -136,7 +135,7 @@ export class ServerExchange extends Exchange {
     }
     this.#held = '';
     const before = chunked ? held + chunkLine(size) : held;
-    const room = writeParts(this.#connection.socket, before, chunk, chunked ? '\r\n' : '');
+    const room = this.#connection.outlet.writeParts(before, chunk, chunked ? '\r\n' : '');
     if (!room) this.#connection.blockReply();
     return room;
   }
@@ -157,7 +156,7 @@ export class ServerExchange extends Exchange {
     if (this.#held === '') return;
     const text = this.#held;
     this.#held = '';
-    this.#connection.socket.write(text, 'latin1');
+    this.#connection.outlet.write(text);
   }
 
   fail(error: MultiserverError): void {
