@@ -46,8 +46,6 @@ export interface Reply {
   sendData(chunk: Buffer): boolean;
   /** The whole body was sent. */
   sendEnd(trailers: Head | null): void;
-  /** What is held back to be joined with the next piece leaves now; called when nothing more is at hand. */
-  flush(): void;
   /** The answer cannot be completed: an error answer if its head has not left, else a visible cut. */
   fail(error: MultiserverError): void;
 }
@@ -128,7 +126,6 @@ export abstract class Exchange implements Reply, RequestView {
   abstract sendHead(status: number, reason: string, head: Head, body: number, length: number): void;
   abstract sendData(chunk: Buffer): boolean;
   abstract sendEnd(trailers: Head | null): void;
-  abstract flush(): void;
   abstract fail(error: MultiserverError): void;
 
   get secure(): boolean {

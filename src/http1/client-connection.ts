@@ -48,7 +48,6 @@ export class ClientConnection {
   #state = CONNECTING;
   #method = '';
   #upgrade = false;
-  #held = '';
   #requestBody = BODY_NONE;
   #requestDone = false;
   #reusable = false;
@@ -102,38 +101,28 @@ export class ClientConnection {
 
   // ---- the request
 
-  /** Begins a request; the head leaves with what follows in the same turn, or by {@link flush}. */
+  /** Begins a request. */
   begin(head: string, method: string, body: number, upgrade: boolean): void {
     this.requests++;
     this.answered = false;
-    this.#held = head;
     this.#method = method;
     this.#requestBody = body;
     this.#upgrade = upgrade;
     this.#requestDone = false;
     this.#state = AWAITING;
     this.#deadline = Infinity;
+    this.#outlet.write(head);
   }
 
   /** Whether anything of the request in progress has been written. */
   get sent(): boolean {
-    return this.#held === '' && this.#state !== CONNECTING;
-  }
-
-  flush(): void {
-    if (this.#held === '' || this.#state === CLOSED) return;
-    const text = this.#held;
-    this.#held = '';
-    this.#outlet.write(text);
+    return this.#state !== CONNECTING && !this.#outlet.holds;
   }
 
   /** False: stop until {@link ResponseHandler.onRequestDrain}. */
   sendData(chunk: Buffer): boolean {
-    const held = this.#held;
-    this.#held = '';
     const chunked = this.#requestBody === BODY_CHUNKED;
-    const before = chunked ? held + chunkLine(chunk.length) : held;
-    const room = this.#outlet.writeParts(before, chunk, chunked ? '\r\n' : '');
+    const room = this.#outlet.writeParts(chunked ? chunkLine(chunk.length) : '', chunk, chunked ? '\r\n' : '');
     if (!room && !this.#blocked) {
       this.#blocked = true;
       this.#stall.watch(this.#settings.now());
@@ -144,14 +133,13 @@ export class ClientConnection {
   /** The whole request has been handed over; see {@link expectAnswer}. */
   sendEnd(trailers: Head | null, deadline: number): void {
     if (this.#state === IN_TUNNEL) {
-      this.socket.end();
+      this.#outlet.end();
       // The client has said its last; the endpoint gets a moment for its own.
       this.#idleTimeout = Math.min(this.#idleTimeout, AFTER_TUNNEL_MS);
       this.#touch();
       return;
     }
-    if (this.#requestBody === BODY_CHUNKED) this.#held += writeLastChunk(trailers);
-    this.flush();
+    if (this.#requestBody === BODY_CHUNKED) this.#outlet.write(writeLastChunk(trailers));
     this.#requestDone = true;
     this.expectAnswer(deadline);
   }
@@ -194,7 +182,6 @@ export class ClientConnection {
     stopClock();
     try {
       this.#take(buf, 0, size);
-      if (this.#handler !== null) this.#handler.onResponseFlush();
     } finally {
       runClock();
     }

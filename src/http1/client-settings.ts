@@ -14,8 +14,6 @@ export interface ResponseHandler {
   /** A piece of the body, valid only during the call. False: pause until {@link ClientConnection.resume}. */
   onResponseData(chunk: Buffer): boolean;
   onResponseEnd(trailers: Head | null): void;
-  /** Nothing more is at hand for now. */
-  onResponseFlush(): void;
   onResponseError(error: MultiserverError): void;
   onRequestDrain(): void;
 }

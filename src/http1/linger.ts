@@ -24,6 +24,7 @@ export class Linger {
 
   /** Call it before the socket is ended. */
   begin(): void {
+    this.#outlet.flush();
     if (this.#outlet.empty) {
       this.#stall.end();
       this.#deadline = this.#now() + LINGER_MS;

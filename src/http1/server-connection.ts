@@ -63,7 +63,6 @@ export class ServerConnection {
     this.#stall = new WriteStall(socket);
     this.#linger = new Linger(socket, this.outlet, this.#stall, settings.now);
     this.#since = settings.now();
-    socket.setNoDelay(true);
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('error', () => {});
@@ -259,12 +258,11 @@ export class ServerConnection {
   }
 
   cut(reset: boolean): void {
-    const exchange = this.exchange;
-    if (exchange !== null) this.#finish(exchange);
+    if (this.exchange !== null) this.#finish(this.exchange);
     this.#input = IN_NOTHING;
     this.#linger.begin();
     if (reset) resetNow(this.socket);
-    else this.socket.destroySoon();
+    else this.outlet.close();
   }
 
   /** Closes when it can: when it has been idle for a while, for a request may be on its way; else after the next answer. */
@@ -300,8 +298,8 @@ export class ServerConnection {
     this.#input = IN_NOTHING;
     this.#backlog.take();
     this.#linger.begin();
-    if (this.#halfClose.begun) this.socket.destroySoon();
-    else this.socket.end();
+    if (this.#halfClose.begun) this.outlet.close();
+    else this.outlet.end();
     this.#backlog.resume();
   }
 
@@ -329,7 +327,7 @@ export class ServerConnection {
 
   #onEnd(): void {
     this.#halfClose.begin(this.#settings.now());
-    if (this.#input === IN_NOTHING) this.socket.destroySoon();
+    if (this.#input === IN_NOTHING) this.outlet.close();
     else if (this.#backlog.empty) this.#onInputEnd();
   }
 

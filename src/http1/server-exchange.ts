@@ -19,9 +19,6 @@ const NOTHING = 0;
 const HEAD_SENT = 1;
 const ENDED = 2;
 
-/** Head and pieces of an answer up to this size wait for each other to leave in one write. */
-const HOLD = 8192;
-
 const NO_FIELDS: Head = { pairs: [], kinds: [], listed: null };
 
 /** An exchange over HTTP/1.x: the answer's side. What arrives is the connection's. */
@@ -38,7 +35,6 @@ export class ServerExchange extends Exchange {
   #phase = NOTHING;
   #framing = BODY_NONE;
   #left = 0;
-  #held = '';
   #continued = false;
 
   constructor(connection: ServerConnection, client: ClientInfo, startedAt: number) {
@@ -108,11 +104,8 @@ export class ServerExchange extends Exchange {
     this.#left = body === BODY_LENGTH ? length : body === BODY_NONE ? 0 : Infinity;
     if (body === BODY_CHUNKED || body === BODY_CLOSE) length = -1;
     if (this.replyFields !== null) head = withFields(head, this.replyFields);
-    this.#held = writeResponseHead(status, reason, head, body, length, this.minor, !connection.closing);
-    if (body === BODY_TUNNEL) {
-      this.flush();
-      connection.becomeTunnel();
-    }
+    connection.outlet.write(writeResponseHead(status, reason, head, body, length, this.minor, !connection.closing));
+    if (body === BODY_TUNNEL) connection.becomeTunnel();
   }
 
   sendData(chunk: Buffer): boolean {
@@ -126,17 +119,10 @@ export class ServerExchange extends Exchange {
     }
     this.#left -= size;
     this.bytesSent += size;
-    const held = this.#held;
+    const connection = this.#connection;
     const chunked = this.#framing === BODY_CHUNKED;
-    if (held.length + size < HOLD) {
-      const text = chunk.toString('latin1');
-      this.#held = chunked ? held + chunkLine(size) + text + '\r\n' : held + text;
-      return true;
-    }
-    this.#held = '';
-    const before = chunked ? held + chunkLine(size) : held;
-    const room = this.#connection.outlet.writeParts(before, chunk, chunked ? '\r\n' : '');
-    if (!room) this.#connection.blockReply();
+    const room = connection.outlet.writeParts(chunked ? chunkLine(size) : '', chunk, chunked ? '\r\n' : '');
+    if (!room) connection.blockReply();
     return room;
   }
 
@@ -146,17 +132,9 @@ export class ServerExchange extends Exchange {
       this.#cut();
       return;
     }
-    if (this.#framing === BODY_CHUNKED) this.#held += writeLastChunk(trailers);
-    this.flush();
+    if (this.#framing === BODY_CHUNKED) this.#connection.outlet.write(writeLastChunk(trailers));
     this.#phase = ENDED;
     this.#connection.replyEnded();
-  }
-
-  flush(): void {
-    if (this.#held === '') return;
-    const text = this.#held;
-    this.#held = '';
-    this.#connection.outlet.write(text);
   }
 
   fail(error: MultiserverError): void {
@@ -168,7 +146,6 @@ export class ServerExchange extends Exchange {
 
   /** Ends the answer so that the client sees that it is not complete (RFC 9112 §8). */
   #cut(): void {
-    this.flush();
     this.#phase = ENDED;
     // Only a reset tells a client of a close-delimited body that something is missing.
     this.#connection.cut(this.#framing === BODY_CLOSE);

@@ -30,7 +30,7 @@ export class Port {
 
   /** Resolves when it listens; rejects with MS_LISTEN_FAILED. */
   static async open(address: ListenAddress, secure: boolean, onSocket: (socket: Socket) => void): Promise<Port> {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, onSocket);
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, onSocket);
     await listen(server, address);
     return new Port(server, address, secure);
   }

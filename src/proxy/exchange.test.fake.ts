@@ -29,7 +29,6 @@ export class FakeExchange extends Exchange {
   ended = false;
   failed: MultiserverError | null = null;
   continued = 0;
-  flushes = 0;
   /** How many pieces the client takes before it wants a pause; see {@link drain}. */
   window = Infinity;
   maxBody = Infinity;
@@ -147,10 +146,6 @@ export class FakeExchange extends Exchange {
     if (this.status === 0 || this.ended) throw new Error('an end outside of the body');
     this.ended = true;
     this.trailers = trailers;
-  }
-
-  flush(): void {
-    this.flushes++;
   }
 
   fail(error: MultiserverError): void {

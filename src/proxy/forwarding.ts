@@ -165,8 +165,6 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#receiving = true;
       exchange.receive(this);
     }
-    // What has come of the body is on its way and leaves together with the head; if there is nothing, the head goes alone.
-    process.nextTick(() => connection.flush());
   }
 
   onRequestData(chunk: Buffer): boolean {
@@ -269,10 +267,6 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
 
   onResponseData(chunk: Buffer): boolean {
     return this.#reply.sendData(chunk);
-  }
-
-  onResponseFlush(): void {
-    this.#reply.flush();
   }
 
   onReplyDrain(): void {

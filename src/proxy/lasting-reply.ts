@@ -30,10 +30,6 @@ export abstract class LastingReply implements Reply {
     this.reply.sendEnd(trailers);
   }
 
-  flush(): void {
-    this.reply.flush();
-  }
-
   fail(error: MultiserverError): void {
     this.reply.fail(error);
   }
@@ -82,7 +78,6 @@ export class TunnelReply extends LastingReply {
   #close(): void {
     if (this.#frames.closed) return;
     this.reply.sendData(GOING_AWAY);
-    this.reply.flush();
     this.#timer = setTimeout(this.finish, CLOSE_TIMEOUT);
   }
 

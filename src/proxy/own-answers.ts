@@ -71,7 +71,6 @@ export function sendOwnAnswer(reply: Reply, answer: OwnAnswer, method: string): 
   reply.sendHead(status, reason, head, bare ? BODY_NONE : BODY_LENGTH, body.length);
   if (!bare) reply.sendData(body);
   reply.sendEnd(null);
-  reply.flush();
 }
 
 /** A complete answer as it is sent, in latin1, to a client whose request was not read: the connection is closed with it. */

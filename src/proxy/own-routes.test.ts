@@ -140,7 +140,7 @@ describe('an own route', () => {
     app.post('/echo', (c) => new Response(c.req.raw.body));
     const exchange = visit({ method: 'POST', target: '/echo', body: BODY_CHUNKED, ended: false });
     exchange.arrive('one');
-    await until(() => exchange.text === 'one' && exchange.flushes > 0);
+    await until(() => exchange.text === 'one');
     exchange.arrive('two', true);
     await until(() => exchange.ended);
     assert.equal(exchange.text, 'onetwo');
@@ -251,7 +251,6 @@ describe('a stream of an own route', () => {
     await until(() => exchange.text.includes('data: 3'));
     assert.equal(exchange.sentBody, BODY_CHUNKED);
     assert.equal(exchange.sent('content-type'), 'text/event-stream');
-    assert.ok(exchange.flushes > 0);
     exchange.leave();
     await until(() => aborted);
     assert.equal(aborted, true);

@@ -100,10 +100,6 @@ export class RoutedExchange extends Exchange {
     this.#reply.sendEnd(trailers);
   }
 
-  flush(): void {
-    this.#reply.flush();
-  }
-
   fail(error: MultiserverError): void {
     this.error = error;
     this.#reply.fail(error);

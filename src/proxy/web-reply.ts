@@ -127,10 +127,6 @@ export class WebReply implements Reply {
     else this.#finishStream();
   }
 
-  flush(): void {
-    if (this.#mode === DIRECT) this.#options.client.flush();
-  }
-
   fail(error: MultiserverError): void {
     this.#ended = true;
     this.#failure = error;
@@ -200,10 +196,7 @@ export class WebReply implements Reply {
     }
     if (this.#failure !== null) client.fail(this.#failure);
     else if (this.#ended) client.sendEnd(this.#trailers);
-    else {
-      client.flush();
-      if (this.#paused && room) this.#options.sender()?.onReplyDrain();
-    }
+    else if (this.#paused && room) this.#options.sender()?.onReplyDrain();
   }
 
   /** Nobody wants this answer. What is short is taken to its end, so that the connection to the endpoint can be used again. */

@@ -23,7 +23,6 @@ export class ResponseWriter {
   #onRoom: (() => void) | null = null;
   #stopped = false;
   #headSent = false;
-  #flushing = false;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -72,7 +71,6 @@ export class ResponseWriter {
         this.#sendHead(response, whole ? BODY_LENGTH : BODY_CHUNKED, whole ? chunk.length : -1);
       }
       const room = exchange.sendData(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-      this.#flushSoon();
       if (!room) await new Promise<void>((resolve) => (this.#onRoom = resolve));
       next = await reading;
       if (this.#stopped) return;
@@ -91,16 +89,6 @@ export class ResponseWriter {
   #sendHead(response: Response, body: number, length: number): void {
     this.#headSent = true;
     this.#exchange.sendHead(response.status, reasonOfResponse(response), headOfResponse(response), body, length);
-  }
-
-  /** What is written in one turn leaves in one piece. */
-  #flushSoon(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
-      if (!this.#stopped) this.#exchange.flush();
-    });
   }
 
   #fail(cause: unknown): void {

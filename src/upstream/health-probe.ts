@@ -72,8 +72,6 @@ export class HealthProbe implements ResponseHandler {
     this.#finish('another body');
   }
 
-  onResponseFlush(): void {}
-
   onResponseError(error: MultiserverError): void {
     this.#finish(error.message);
   }
