@@ -6,10 +6,9 @@ const POST = head('POST / HTTP/1.1', 'Host: a.example', 'Content-Length: 1000');
 wire(
   'a client that closes its side in the middle of a body is gone, also before the endpoint is connected',
   async (stage) => {
-    const { client, origin, balancer } = stage;
+    const { client, balancer } = stage;
     client.send(POST + 'half').end();
-    const call = await origin.head();
-    await call.expectCut();
+    // What came of the request is given up, whether or not any of it had left.
     await client.expectGone();
     assert.deepEqual(balancer.status().errors, { MS_CLIENT_GONE: 1 });
   },
