@@ -26,7 +26,7 @@ function endTurn(): void {
 /** What a TCP or Unix socket writes with, inside of Node. */
 interface Handle {
   /** 0, or the number of a system error. What the kernel does not take at once waits, and `request` with it. */
-  writeLatin1String?(request: WriteRequest, text: string): number;
+  writeLatin1String?: (this: Handle, request: WriteRequest, text: string) => number;
   /** Octets that wait for the kernel. */
   readonly writeQueueSize?: number;
 }
