@@ -249,14 +249,14 @@ class Back implements ResponseHandler {
   }
 
   onInterim(): void {}
-  onResponseHead(): void {}
+  onResponseHead(): void {
+    this.#heard();
+  }
   onResponseData(): boolean {
+    this.#heard();
     return this.onData();
   }
   onResponseEnd(): void {}
-  onResponseFlush(): void {
-    this.#heard();
-  }
   onRequestDrain(): void {}
   onResponseError(error: MultiserverError): void {
     this.errors.push(error);
