@@ -49,6 +49,7 @@ export class Port {
     await listen(server, address);
     const port = new Port(server, address, address.secure ?? server instanceof SecureServer);
     server.on('connection', (socket: Socket) => {
+      socket.setNoDelay(true);
       port.#sockets.add(socket);
       socket.once('close', () => port.#sockets.delete(socket));
     });

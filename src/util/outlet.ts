@@ -46,7 +46,7 @@ let request: WriteRequest | null = null;
  * call, and the writes of all connections one after the other, for which the other sides are woken less often.
  *
  * Texts go to the socket's handle past its stream while nothing waits there: a stream makes a request object for each write. Both together
- * are a tenth of what a proxied request costs (bench/NOTES.md). Should a later Node hide its handles, all goes through the stream.
+ * are 8 % of what a proxied request costs (bench/NOTES.md). Should a later Node hide its handles, all goes through the stream.
  */
 export class Outlet {
   readonly #socket: Socket;
