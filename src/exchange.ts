@@ -52,6 +52,7 @@ export interface Reply {
 
 /** What is known of the client's end of the connection. */
 export interface ClientInfo {
+  /** Never a mapped one (`::ffff:192.0.2.1`); empty on a Unix socket. */
   readonly address: string;
   readonly port: number;
   readonly localAddress: string;

@@ -6,6 +6,7 @@ import { ServerConnection } from '../http1/server-connection.js';
 import type { ServerSettings } from '../http1/server-settings.js';
 import type { ServerFactory } from '../options.js';
 import { runClock, stopClock } from '../util/clock.js';
+import { unmapped } from '../util/network.js';
 import { openFileLimit } from '../util/open-files.js';
 import type { BoundAddress, ListenAddress } from './address.js';
 import { ClientCounts } from './client-counts.js';
@@ -304,11 +305,6 @@ function peerOf({ remoteAddress, remotePort, localPort }: Socket): string {
 /** Empty on a Unix socket, or when the client is gone already. */
 function addressOf(socket: Socket): string {
   return unmapped(socket.remoteAddress ?? '');
-}
-
-/** An IPv4 client of a dual-stack socket is an IPv4 client. */
-function unmapped(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function clientOf(socket: Socket, { secure }: Opening): ClientInfo {

@@ -11,6 +11,7 @@ function v2(command: number, family: number, body: number[]): Buffer {
 }
 
 const TCP4 = [192, 0, 2, 7, 198, 51, 100, 1, 0xc3, 0x50, 0x01, 0xbb];
+const MAPPED = [...new Uint8Array(10), 0xff, 0xff];
 const client4 = { address: '192.0.2.7', port: 50_000, localAddress: '198.51.100.1', localPort: 443 };
 
 describe('a PROXY header', () => {
@@ -29,6 +30,16 @@ describe('a PROXY header', () => {
       'of version 2 over IPv6',
       v2(0x21, 0x21, [0x20, 1, 0xd, 0xb8, ...new Uint8Array(11), 7, ...new Uint8Array(15), 1, 0, 1, 0, 2]),
       { address: '2001:db8::7', port: 1, localAddress: '::1', localPort: 2 },
+    ],
+    [
+      'of version 1 over IPv6 for a client of IPv4',
+      latin1('PROXY TCP6 ::ffff:192.0.2.7 ::FFFF:198.51.100.1 50000 443\r\n'),
+      client4,
+    ],
+    [
+      'of version 2 over IPv6 for a client of IPv4',
+      v2(0x21, 0x21, [...MAPPED, ...TCP4.slice(0, 4), ...MAPPED, ...TCP4.slice(4)]),
+      client4,
     ],
     ['of version 2 for itself', v2(0x20, 0x00, []), null],
     ['of version 2 over a Unix socket', v2(0x21, 0x31, [...new Uint8Array(216)]), null],

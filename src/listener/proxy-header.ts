@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6, type Socket } from 'node:net';
+import { unmapped } from '../util/network.js';
 
 /** Who the client is, as a proxy in front says it. */
 export interface ProxiedClient {
@@ -51,7 +52,7 @@ function parseV1(buf: Buffer): ProxyHeader | null | undefined {
   const port = Number(source);
   const localPort = Number(destination);
   if (!isAddress(address) || !isAddress(localAddress) || port > 65_535 || localPort > 65_535) return null;
-  return { length, client: { address, port, localAddress, localPort } };
+  return { length, client: { address: unmapped(address), port, localAddress: unmapped(localAddress), localPort } };
 }
 
 const LOCAL = 0x20;
@@ -83,7 +84,10 @@ function textOf4(buf: Buffer, at: number): string {
   return buf.subarray(at, at + 4).join('.');
 }
 
+const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
+
 function textOf6(buf: Buffer, at: number): string {
+  if (buf.subarray(at, at + MAPPED.length).equals(MAPPED)) return textOf4(buf, at + MAPPED.length);
   const groups = Array.from({ length: 8 }, (_, i) => buf.readUInt16BE(at + 2 * i).toString(16));
   // The URL parser writes addresses as RFC 5952 wants them.
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);

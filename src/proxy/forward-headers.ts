@@ -132,13 +132,11 @@ function decrement(value: string): string {
 
 /** A peer on a Unix socket has no address: RFC 7239 §6.2 calls that `unknown`. */
 function addressOf(exchange: Exchange): string {
-  return exchange.clientAddress === '' ? 'unknown' : exchange.clientAddress;
+  return exchange.clientAddress || 'unknown';
 }
 
 function peerOf(exchange: Exchange): string {
-  const { address } = exchange.client;
-  if (address === '') return 'unknown';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+  return exchange.client.address || 'unknown';
 }
 
 function portOf(exchange: Exchange): number {

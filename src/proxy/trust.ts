@@ -21,11 +21,10 @@ const HOST = /^(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?
  * addresses, and the first other one is the client. What stands left of it was said by nobody we know.
  */
 export function createTrust(trustedProxies: readonly string[]): (exchange: Exchange) => void {
-  if (trustedProxies.length === 0) return trustNobody;
+  if (trustedProxies.length === 0) return () => {};
   const isTrusted = createAddressTest(trustedProxies);
   const peers = new WeakMap<ClientInfo, boolean>();
   return (exchange) => {
-    trustNobody(exchange);
     let trusted = peers.get(exchange.client);
     if (trusted === undefined) {
       trusted = isTrusted(exchange.clientAddress);
@@ -33,11 +32,6 @@ export function createTrust(trustedProxies: readonly string[]): (exchange: Excha
     }
     if (trusted) believe(exchange, isTrusted);
   };
-}
-
-function trustNobody(exchange: Exchange): void {
-  // A dual-stack socket gives IPv4 peers as ::ffff:192.0.2.1.
-  if (exchange.clientAddress.charCodeAt(0) === 0x3a) exchange.clientAddress = plainAddress(exchange.clientAddress);
 }
 
 /** Whether an address is one of `trustedProxies`. */

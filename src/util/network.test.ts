@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { networkOf } from './network.js';
+import { networkOf, unmapped } from './network.js';
 
 test('an address of IPv4 stands for itself, one of IPv6 for its /64, however it is written', () => {
   for (const [address, network] of [
@@ -15,4 +15,9 @@ test('an address of IPv4 stands for itself, one of IPv6 for its /64, however it 
   ] as const) {
     assert.equal(networkOf(address), network, address);
   }
+});
+
+test('a client of IPv4 on a dual-stack socket has its plain address', () => {
+  assert.equal(unmapped('::ffff:192.0.2.5'), '192.0.2.5');
+  for (const address of ['192.0.2.5', '2001:db8::1', '::ffff', '']) assert.equal(unmapped(address), address);
 });

@@ -18,3 +18,8 @@ export function groupsOf(address: string): string[] {
   const back = address.slice(gap + 2).split(':');
   return [...front, ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'), ...back];
 }
+
+/** An IPv4 client of a dual-stack socket is an IPv4 client (RFC 4291 §2.5.5.2). */
+export function unmapped(address: string): string {
+  return address.replace(/^::ffff:(?=[\d.]+$)/i, '');
+}
