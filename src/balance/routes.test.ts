@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { otherReadings } from '../util/path-readings.js';
 import { SEED } from './fixtures.test.js';
 import { type RouteRule, Routes } from './routes.js';
 
@@ -9,8 +10,10 @@ test('a path rule covers its path and all below it, at a boundary of segments, w
     const routes = new Routes([{ path }]);
     for (const target of ['/api', '/api/', '/api/x/y', '/api?x=1', '/api/?/', '/api//'])
       assert.ok(routes.match('', target), target);
-    for (const target of ['/', '/apix', '/ap', '/x/api', '//api', '/API', '/?/api', '*', ''])
+    for (const target of ['/', '/apix', '/ap', '/x/api', '/API', '/?/api', '*', ''])
       assert.equal(routes.match('', target), undefined, target);
+    for (const target of ['//api', '/%61pi', '/api/../x', '/x%2f..%2fapi', '\\api'])
+      assert.equal(routes.match('', target), null, target);
   }
 });
 
@@ -96,7 +99,13 @@ function naive(rules: readonly RouteRule[], authority: string, target: string): 
     })[0];
 }
 
-test('it finds the same rule as a naive search through all of them, also of a thousand', () => {
+/** Null: the path has readings that mean different rules. */
+function naiveOfAll(rules: readonly RouteRule[], authority: string, target: string): RouteRule | undefined | null {
+  const rule = naive(rules, authority, target);
+  return otherReadings(target).every((reading) => naive(rules, authority, reading) === rule) ? rule : null;
+}
+
+test('it finds the same rule as a naive search through all of them, also of a thousand, whatever the path has escaped', () => {
   const label = fc.constantFrom('a', 'b', 'www', 'api');
   const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'));
   const pattern = fc.oneof(
@@ -115,7 +124,32 @@ test('it finds the same rule as a naive search through all of them, also of a th
     ...(host === undefined ? {} : { host }),
     ...(prefix === undefined ? {} : { path: prefix }),
   }));
-  const asked = fc.tuple(name, fc.constantFrom('', ':80', '.'), segments, fc.constantFrom('', '?', '?/x/y'));
+  const pieces = [
+    'x',
+    'y',
+    'xy',
+    '%78',
+    '%20',
+    '%2F',
+    '%2e',
+    '.',
+    '%3f',
+    '%23',
+    '#',
+    '\\',
+    '%5c',
+    '%c3%bc',
+    '%ff',
+    '/',
+  ];
+  const odd = fc.array(fc.constantFrom(...pieces), { maxLength: 3 }).map((list) => list.join(''));
+  const target = fc.oneof(
+    segments,
+    fc.array(fc.oneof(fc.constantFrom('x', 'y'), odd), { maxLength: 5 }).map((list) => `/${list.join('/')}`),
+    odd.map((text) => `/${text}`),
+    fc.constant('*'),
+  );
+  const asked = fc.tuple(name, fc.constantFrom('', ':80', '.'), target, fc.constantFrom('', '?', '?/x/y'));
   const questions = fc.array(asked, { minLength: 1, maxLength: 20 });
   const check = (least: number, most: number, numRuns: number) => {
     const rules = fc.uniqueArray<RouteRule, string>(rule, { selector: keyOf, minLength: least, maxLength: most });
@@ -123,7 +157,8 @@ test('it finds the same rule as a naive search through all of them, also of a th
       fc.property(rules, questions, (list, ask) => {
         const routes = new Routes(list);
         for (const [host, port, text, query] of ask) {
-          assert.equal(routes.match(host + port, text + query), naive(list, host + port, text + query));
+          const expected = naiveOfAll(list, host + port, text + query);
+          assert.equal(routes.match(host + port, text + query), expected, text + query);
         }
       }),
       { seed: SEED, numRuns },

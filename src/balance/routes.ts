@@ -1,4 +1,5 @@
 import { MultiserverError } from '../errors.js';
+import { clearLength, otherReadings, otherSegment } from '../util/path-readings.js';
 
 export interface RouteRule {
   /** `example.com`, or `*.example.com` for all names below it. Without it: any host. */
@@ -32,18 +33,27 @@ export class Routes<R extends RouteRule> {
     for (const rule of rules) this.#add(rule);
   }
 
-  match(authority: string, target: string): R | undefined {
+  /** Null: the path can be read in more than one way, and not all of them mean the same rule. */
+  match(authority: string, target: string): R | undefined | null {
+    const rule = this.#find(authority, target, clearLength(target));
+    if (rule !== null) return rule;
+    const [first, ...others] = otherReadings(target).map((reading) => this.#find(authority, reading, Infinity));
+    return others.every((other) => other === first) ? first : null;
+  }
+
+  /** Null: what follows after `clear` octets must be looked at in all its readings. */
+  #find(authority: string, target: string, clear: number): R | undefined | null {
     if (this.#exact.size > 0 || this.#below.size > 0) {
       const host = hostOf(authority);
       const exact = this.#exact.get(host);
-      const rule =
-        (exact && find(exact, target)) ?? (this.#below.size > 0 ? this.#matchBelow(host, target) : undefined);
+      let rule = exact && find(exact, target, clear);
+      if (rule === undefined && this.#below.size > 0) rule = this.#findBelow(host, target, clear);
       if (rule !== undefined) return rule;
     }
-    return find(this.#any, target);
+    return find(this.#any, target, clear);
   }
 
-  #matchBelow(host: string, target: string): R | undefined {
+  #findBelow(host: string, target: string, clear: number): R | undefined | null {
     let at = host.length;
     for (let dots = this.#mostDots; dots > 0 && at > 0; dots--) at = host.lastIndexOf('.', at - 1);
     if (at < 0) at = host.indexOf('.');
@@ -51,7 +61,7 @@ export class Routes<R extends RouteRule> {
     if (at === 0) at = host.indexOf('.', 1);
     for (; at > 0; at = host.indexOf('.', at + 1)) {
       const below = this.#below.get(host.slice(at));
-      const rule = below && find(below, target);
+      const rule = below && find(below, target, clear);
       if (rule !== undefined) return rule;
     }
     return undefined;
@@ -76,10 +86,12 @@ export class Routes<R extends RouteRule> {
   }
 }
 
-function find<R>(root: PathNode<R>, target: string): R | undefined {
+function find<R>(root: PathNode<R>, target: string, clear: number): R | undefined | null {
   let node = root;
   let { rule } = root;
-  if (root.children === null || target.charCodeAt(0) !== SLASH) return rule;
+  if (root.children === null) return rule;
+  if (clear < 0) return null;
+  if (target.charCodeAt(0) !== SLASH) return rule;
   let end = target.length;
   for (let i = 1; i <= end; i++) {
     const start = i;
@@ -91,7 +103,12 @@ function find<R>(root: PathNode<R>, target: string): R | undefined {
         break;
       }
     }
-    const child: PathNode<R> | undefined = node.children!.get(target.slice(start, i));
+    const segment = target.slice(start, i);
+    const child: PathNode<R> | undefined = node.children!.get(segment);
+    if (i > clear) {
+      const other = otherSegment(segment);
+      if (other === null || node.children!.get(other) !== child) return null;
+    }
     if (child === undefined) return rule;
     node = child;
     rule = node.rule ?? rule;

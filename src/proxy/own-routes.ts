@@ -6,7 +6,7 @@ import type { Exchange, Reply } from '../exchange.js';
 import type { Bindings } from './bindings.js';
 import { type FallbackHandler, responseOf, wasNotTaken } from './fallback.js';
 import { failureAnswer, type OwnAnswer } from './own-answers.js';
-import { otherReadings } from './path-readings.js';
+import { otherReadings } from '../util/path-readings.js';
 import { NO, RouteTable, UNCLEAR } from './route-table.js';
 import { Visit, VISIT, type VisitContext } from './visit.js';
 import { methodOf, urlOf } from './web-request.js';

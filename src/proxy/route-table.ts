@@ -6,7 +6,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 /** The path says nothing that could have another reading; only then is a look at its first segment enough. */
 const NO = 0;
 const MAYBE = 1;
-/** It has percent signs, backslashes, dot or empty segments: see `path-readings.ts`. */
+/** It has percent signs, backslashes, dot or empty segments: see `util/path-readings.ts`. */
 const UNCLEAR = 2;
 
 /**

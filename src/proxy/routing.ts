@@ -6,7 +6,6 @@ import type { Exchange, Reply } from '../exchange.js';
 import type { ResolvedOptions, ResolvedRateLimit } from '../option-types.js';
 import type { LimitHits } from '../util/limits.js';
 import { networkOf } from '../util/network.js';
-import { isUnclear, otherReadings } from './path-readings.js';
 import type { PoolStage } from './pool-stage.js';
 
 /** What a request finds that follows a rule, or none. */
@@ -76,7 +75,8 @@ export class Routing {
   forward(exchange: Exchange, reply: Reply): void {
     let terms = this.#terms;
     if (this.#routes !== null) {
-      const found = find(this.#routes, exchange);
+      const found = this.#routes.match(exchange.authority, exchange.target);
+      // Servers could read the path so that another rule is meant, whose limits must not be walked around.
       if (found === null) {
         reply.fail(new MultiserverError('MS_BAD_TARGET', 'The path can be read in more than one way.'));
         return;
@@ -94,13 +94,6 @@ export class Routing {
       stage.forward(exchange, reply, timeout);
     }
   }
-}
-
-/** Null: servers could read the path so that another rule is meant, whose limits must not be walked around. */
-function find(routes: Routes<Terms>, { authority, target }: Exchange): Terms | undefined | null {
-  const terms = routes.match(authority, target);
-  if (!isUnclear(target)) return terms;
-  return otherReadings(target).every((reading) => routes.match(authority, reading) === terms) ? terms : null;
 }
 
 /** A limit for each client. */
