@@ -1,21 +1,26 @@
 // CPU per request of the balancer beside others: npm run bench [-- --quick]
 // See README.md, whose tables a full run writes anew. Needs Linux, wrk and two cores: the proxies get one, client and endpoint the other.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { freePort, has, start, stopAll } from './load/processes.mjs';
+import { createAuthority, issue } from '../scripts/certificates.mjs';
+import { freePort, has, start, stopAll, write } from './load/processes.mjs';
 import { PROXIES } from './load/proxies.mjs';
 import { median, report, showCell, writeReadme } from './load/report.mjs';
-import { burst } from './load/wrk.mjs';
+import { burst } from './load/burst.mjs';
 
 const SHAPES = [
-  { name: 'GET, 13 octets', method: 'GET', path: '/', body: 0 },
-  { name: 'GET, 32 KiB', method: 'GET', path: '/32k', body: 0 },
-  { name: 'POST, 13 octets', method: 'POST', path: '/', body: 13 },
-  { name: 'POST, 32 KiB', method: 'POST', path: '/', body: 32 * 1024 },
+  { name: 'GET, 13 octets', scheme: 'http', method: 'GET', path: '/', body: 0 },
+  { name: 'GET, 32 KiB', scheme: 'http', method: 'GET', path: '/32k', body: 0 },
+  { name: 'POST, 13 octets', scheme: 'http', method: 'POST', path: '/', body: 13 },
+  { name: 'POST, 32 KiB', scheme: 'http', method: 'POST', path: '/', body: 32 * 1024 },
+  { name: 'HTTPS, GET, 13 octets', scheme: 'https', method: 'GET', path: '/', body: 0 },
+  { name: 'HTTPS, GET, 32 KiB', scheme: 'https', method: 'GET', path: '/32k', body: 0 },
+  { name: 'HTTPS, a new connection for each request', scheme: 'https', handshakes: 'new' },
+  { name: 'HTTPS, a new connection that resumes a session', scheme: 'https', handshakes: 'resumed' },
 ];
-const CONNECTIONS = [1, 64, 256];
+const CONNECTIONS = { http: [1, 64, 256], https: [64] };
 
 const PROXY_CORE = 0;
 const CLIENT_CORE = 1;
@@ -35,8 +40,10 @@ const { values } = parseArgs({
 const { quick } = values;
 const rounds = Number(values.rounds ?? 5);
 const seconds = Number(values.seconds ?? 1);
-const shapes = SHAPES.filter(({ name }) => name.includes(values.shape ?? (quick ? 'GET, 13' : '')));
-const connections = values.connections?.split(',').map(Number) ?? (quick ? [64] : CONNECTIONS);
+const shapes = SHAPES.filter(({ name }) =>
+  values.shape === undefined ? !quick || name === SHAPES[0].name : name.includes(values.shape),
+);
+const connections = values.connections?.split(',').map(Number) ?? (quick ? [64] : undefined);
 const wanted = (values.only ?? (quick ? 'multiserver,nginx' : '')).split(',').filter((name) => name !== '');
 const complete = !quick && [values.only, values.shape, values.connections].every((value) => value === undefined);
 
@@ -71,6 +78,9 @@ async function startAll(folder) {
     fileURLToPath(new URL('load/backend.mjs', import.meta.url)),
     `${endpoint}`,
   ]);
+  createAuthority(folder);
+  const issued = issue(folder, 'bench.test', 'ecdsa');
+  const both = write(folder, 'both.pem', readFileSync(issued.cert, 'latin1') + readFileSync(issued.key, 'latin1'));
   const proxies = [];
   for (const proxy of PROXIES) {
     if (wanted.length > 0 && !wanted.includes(proxy.name)) continue;
@@ -79,29 +89,34 @@ async function startAll(folder) {
       console.log(`${proxy.name} is left out. To have it: ${missing}`);
       continue;
     }
-    const port = await freePort();
-    const own = `${folder}/${proxies.length}`;
-    mkdirSync(own);
-    const child = await start(PROXY_CORE, port, proxy.command(port, endpoint, own), { XDG_RUNTIME_DIR: own });
-    proxies.push({ name: proxy.name, version: proxy.version(), port, pid: child.pid });
+    for (const scheme of proxy.speaks) {
+      if (shapes.every((shape) => shape.scheme !== scheme)) continue;
+      const port = await freePort();
+      const own = `${folder}/${proxies.length}`;
+      mkdirSync(own);
+      const https = scheme === 'https' ? { ...issued, both } : undefined;
+      const child = await start(PROXY_CORE, port, proxy.command(port, endpoint, own, https), { XDG_RUNTIME_DIR: own });
+      proxies.push({ name: proxy.name, version: proxy.version(), scheme, port, pid: child.pid });
+    }
   }
   return proxies;
 }
 
 /** Round by round (A B C A B C …), so that what disturbs the machine for a while disturbs all. */
-async function measure(proxies) {
+async function measure(all) {
   const results = [];
   for (const shape of shapes) {
-    for (const count of connections) {
+    const proxies = all.filter(({ scheme }) => scheme === shape.scheme);
+    for (const count of connections ?? CONNECTIONS[shape.scheme]) {
       const bursts = new Map(proxies.map((proxy) => [proxy, []]));
       for (const proxy of proxies) await burst(proxy, shape, count, WARM_UP, CLIENT_CORE);
       for (let round = 0; round < rounds; round++) {
         for (const proxy of proxies) bursts.get(proxy).push(await burst(proxy, shape, count, seconds, CLIENT_CORE));
       }
       const first = bursts.get(proxies.find(({ name }) => name === 'nginx'));
-      for (const [proxy, all] of bursts) {
-        const of = (key) => median(all.map((one) => one[key]));
-        const ratio = first === undefined ? NaN : median(all.map(({ cpu }, round) => cpu / first[round].cpu));
+      for (const [proxy, measured] of bursts) {
+        const of = (key) => median(measured.map((one) => one[key]));
+        const ratio = first === undefined ? NaN : median(measured.map(({ cpu }, round) => cpu / first[round].cpu));
         const result = {
           shape: shape.name,
           connections: count,
@@ -110,7 +125,7 @@ async function measure(proxies) {
           ratio,
           rate: of('rate'),
         };
-        const errors = all.reduce((sum, one) => sum + one.errors, 0);
+        const errors = measured.reduce((sum, one) => sum + one.errors, 0);
         results.push({ ...result, p50: of('p50'), p99: of('p99'), errors });
         console.log(showCell(results.at(-1)));
       }

@@ -1,7 +1,7 @@
 // Who is compared, each as its handbook says for servers that may fail: `command(port, servers, folder)`.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { has } from '../load/processes.mjs';
+import { has, write } from '../load/processes.mjs';
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -42,11 +42,6 @@ export const BALANCERS = [
     command: (port, servers, folder) => ['haproxy', '-f', write(folder, `haproxy-${port}.cfg`, haproxy(port, servers))],
   },
 ];
-
-function write(folder, name, text) {
-  writeFileSync(`${folder}/${name}`, text);
-  return `${folder}/${name}`;
-}
 
 const nginx = (port, servers, folder) => `
 daemon off;

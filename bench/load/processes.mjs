@@ -1,7 +1,7 @@
 // Processes of a run: each bound to one core, measured by the kernel's own accounting, ended by its id.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -9,6 +9,12 @@ const running = new Set();
 
 export function has(command) {
   return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
+}
+
+/** Writes a configuration; returns its path. */
+export function write(folder, name, text) {
+  writeFileSync(`${folder}/${name}`, text);
+  return `${folder}/${name}`;
 }
 
 /** Starts `command` on `core` and waits until it accepts on `port`. */
