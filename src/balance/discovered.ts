@@ -11,6 +11,8 @@ interface Source {
   found: Found;
   /** The last time it failed: told once, until it is found again. */
   failing: boolean;
+  /** The last time a part of it was: told once, until it changes. */
+  missing: string;
 }
 
 /**
@@ -30,12 +32,12 @@ export class DiscoveredEndpoints {
 
   /** Resolves when it has found its first set, or has failed to. */
   start(discovery: Discovery): Promise<void> {
-    const source: Source = { found: new Map(), failing: false };
+    const source: Source = { found: new Map(), failing: false, missing: '' };
     this.#sources.set(discovery, source);
     return new Promise((resolve) => {
       discovery.start(
-        (set) => {
-          this.#onChange(discovery, source, set);
+        (set, missing) => {
+          this.#onChange(discovery, source, set, missing);
           resolve();
         },
         (error) => {
@@ -59,7 +61,7 @@ export class DiscoveredEndpoints {
     this.#sources.clear();
   }
 
-  #onChange(discovery: Discovery, source: Source, set: readonly DiscoveredEndpoint[]): void {
+  #onChange(discovery: Discovery, source: Source, set: readonly DiscoveredEndpoint[], missing?: Error): void {
     try {
       if (set.length === 0) throw new MultiserverError('MS_INVALID_OPTION', 'it names no endpoint');
       source.found = new Map(set.map((found) => [describe(found.url, found).id, found]));
@@ -68,12 +70,17 @@ export class DiscoveredEndpoints {
       return;
     }
     source.failing = false;
+    const why = missing?.message ?? '';
+    if (why !== '' && why !== source.missing)
+      this.#onProblem(`Not all endpoints of ${discovery.name} could be found: ${why}.`, missing);
+    source.missing = why;
     this.#apply(`${discovery.name} does not name it any more`);
   }
 
   #fail(discovery: Discovery, source: Source, error: Error): void {
     if (source.failing) return;
     source.failing = true;
+    source.missing = '';
     const { size } = source.found;
     const kept = size === 0 ? 'there are none yet' : `the last ${size} are kept`;
     this.#onProblem(`Endpoints of ${discovery.name} could not be found (${error.message}); ${kept}.`, error);

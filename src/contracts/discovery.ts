@@ -17,10 +17,14 @@ export interface Discovery {
   /** For people: `dns://api.internal:8080`. */
   readonly name: string;
   /**
-   * Begins; called once. `onChange` gets each time the whole set, at once or later, also when nothing has changed. `onProblem` is told
-   * when it could not be found out, each time that is so. Neither is called after {@link stop}.
+   * Begins; called once. `onChange` gets each time the whole set, at once or later, also when nothing has changed; when a part of it could
+   * not be found, what is there or was last known, and in `missing` why. `onProblem` is told when nothing could be found out, each time
+   * that is so. Neither is called after {@link stop}.
    */
-  start(onChange: (endpoints: readonly DiscoveredEndpoint[]) => void, onProblem: (error: Error) => void): void;
+  start(
+    onChange: (endpoints: readonly DiscoveredEndpoint[], missing?: Error) => void,
+    onProblem: (error: Error) => void,
+  ): void;
   /** Ends it: no timers, sockets or watchers stay. */
   stop(): void;
 }

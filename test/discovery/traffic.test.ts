@@ -115,6 +115,37 @@ test('services get traffic by their weights, and those of a higher priority numb
   assert.deepEqual(await spread(port, 4), { [THREE]: 4 });
 });
 
+test('a service whose name cannot be resolved keeps its last addresses and takes no other with it; which and why is told once', async (t) => {
+  const { servers, dns, problems, listen, ids } = await stage(t, ({ address }) => ({
+    endpoints: [srvDiscovery('_http._tcp.test', { refresh: 20, servers: [address] })],
+  }));
+  const service = (target: string) => ({ target, weight: 1, priority: 0, port: servers.port });
+  dns.answers.set('_http._tcp.test', [service('one.test'), service('two.test')]);
+  dns.answers.set('one.test', [ONE]).set('two.test', 'failure');
+  const told = async (...endings: string[]): Promise<void> => {
+    await until('it to be told', () => problems.length >= endings.length);
+    const before = dns.questions.length;
+    await until('two more answers', () => dns.questions.length > before + 8);
+    assert.deepEqual(
+      problems.map((problem) => problem.replace(/^.* could (?:not )?be found:? /, '')),
+      endings,
+    );
+  };
+  const port = await listen();
+  const unknown = 'two.test (queryA ESERVFAIL two.test; no address is known).';
+  await told(unknown);
+  assert.deepEqual(await spread(port, 2), { [ONE]: 2 });
+  dns.answers.set('two.test', [TWO]);
+  await until('the second to come', () => ids() === `${ONE} ${TWO}`);
+  dns.answers.set('two.test', 'failure').set('one.test', [THREE]);
+  const kept = 'two.test (queryA ESERVFAIL two.test; the last 1 are kept).';
+  await told(unknown, kept);
+  assert.deepEqual(await spread(port, 4), { [TWO]: 2, [THREE]: 2 });
+  dns.answers.set('one.test', 'failure');
+  await told(unknown, kept, '(queryA ESERVFAIL one.test); the last 2 are kept.');
+  assert.deepEqual(await spread(port, 4), { [TWO]: 2, [THREE]: 2 });
+});
+
 test('endpoints that were added by hand are left alone, and several discoveries do not get in the way of each other', async (t) => {
   const { servers, balancer, ids } = await stage(t, () => ({}));
   const url = (host: string): string => `http://${host}:${servers.port}`;

@@ -1,7 +1,7 @@
 import type { DiscoveredEndpoint, Discovery } from '../../contracts/discovery.js';
 import { MultiserverError } from '../../errors.js';
 import { type Duration, parseDuration } from '../../util/duration.js';
-import { PollingDiscovery } from './polling.js';
+import { type Finding, PollingDiscovery } from './polling.js';
 import { type Family, NameResolver } from './resolver.js';
 
 export interface DnsOptions {
@@ -59,9 +59,9 @@ class DnsDiscovery extends NameDiscovery {
     this.#port = port;
   }
 
-  protected async find(): Promise<DiscoveredEndpoint[]> {
+  protected async find(): Promise<Finding> {
     const addresses = await this.resolver.addresses(this.#host, this.family);
-    return addresses.map((address) => ({ url: urlOf(address, this.#port) }));
+    return { endpoints: addresses.map((address) => ({ url: urlOf(address, this.#port) })) };
   }
 }
 
@@ -70,24 +70,45 @@ const LEAST_WEIGHT = 0.01;
 
 class SrvDiscovery extends NameDiscovery {
   readonly #service: string;
+  /** Of the names in the last answer, for when they cannot be resolved. */
+  #known: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(service: string, options: DnsOptions) {
     super(`dns+srv://${service}`, options);
     this.#service = service;
   }
 
-  protected async find(): Promise<DiscoveredEndpoint[]> {
+  protected async find(): Promise<Finding> {
     const services = await this.resolver.services(this.#service);
-    const found = await Promise.all(
-      services.map(async ({ name, port, priority, weight }) => {
-        // "." says that there is decidedly no such service.
-        const addresses = name === '' || name === '.' ? [] : await this.resolver.addresses(name, this.family);
-        const share = Math.max(weight, LEAST_WEIGHT) / addresses.length;
-        return addresses.map((address) => ({ url: urlOf(address, port), weight: share, priority }));
-      }),
-    );
-    return found.flat();
+    const names = [...new Set(services.map(({ name }) => name))];
+    const answers = await Promise.allSettled(names.map((name) => this.#addresses(name)));
+    const known = new Map<string, readonly string[]>();
+    const missing: string[] = [];
+    for (const [i, name] of names.entries()) {
+      const answer = answers[i]!;
+      const addresses = answer.status === 'fulfilled' ? answer.value : (this.#known.get(name) ?? []);
+      known.set(name, addresses);
+      if (answer.status === 'rejected') missing.push(describeFailure(name, answer.reason as Error, addresses.length));
+    }
+    this.#known = known;
+    const first = answers[0];
+    if (first?.status === 'rejected' && missing.length === names.length) throw first.reason;
+    const endpoints = services.flatMap(({ name, port, priority, weight }): DiscoveredEndpoint[] => {
+      const addresses = known.get(name)!;
+      const share = Math.max(weight, LEAST_WEIGHT) / addresses.length;
+      return addresses.map((address) => ({ url: urlOf(address, port), weight: share, priority }));
+    });
+    return { endpoints, missing: missing.length === 0 ? undefined : new Error(missing.join(', ')) };
   }
+
+  /** "." says that there is decidedly no such service. */
+  async #addresses(name: string): Promise<string[]> {
+    return name === '' || name === '.' ? [] : this.resolver.addresses(name, this.family);
+  }
+}
+
+function describeFailure(name: string, { message }: Error, kept: number): string {
+  return `${name} (${message}; ${kept === 0 ? 'no address is known' : `the last ${kept} are kept`})`;
 }
 
 function urlOf(address: string, port: number): string {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { DiscoveredEndpoint, Discovery } from '../../contracts/discovery.js';
 import { MultiserverError } from '../../errors.js';
 import { type Duration, parseDuration } from '../../util/duration.js';
-import { PollingDiscovery } from './polling.js';
+import { type Finding, PollingDiscovery } from './polling.js';
 
 export interface FileOptions {
   /** How often the file is looked at. Default `'1s'`. */
@@ -37,7 +37,7 @@ class FileDiscovery extends PollingDiscovery {
     this.#path = resolve(path);
   }
 
-  protected async find(): Promise<DiscoveredEndpoint[] | null> {
+  protected async find(): Promise<Finding | null> {
     const { ino, size, mtimeMs } = await stat(this.#path);
     const looks = `${ino} ${size} ${mtimeMs}`;
     // A change is read when it looks the same twice: whoever writes may be in the midst of it. The first time nothing is better.
@@ -46,7 +46,7 @@ class FileDiscovery extends PollingDiscovery {
     if (!settled || looks === this.#read) return null;
     const text = await readFile(this.#path, 'utf8');
     this.#read = looks;
-    return parse(text);
+    return { endpoints: parse(text) };
   }
 }
 

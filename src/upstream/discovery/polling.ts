@@ -3,6 +3,12 @@ import type { DiscoveredEndpoint, Discovery } from '../../contracts/discovery.js
 /** So that many balancers which start together do not ask together for ever. */
 const JITTER = 0.1;
 
+export interface Finding {
+  readonly endpoints: readonly DiscoveredEndpoint[];
+  /** Why not all of them could be found. */
+  readonly missing?: Error | undefined;
+}
+
 /** A discovery that looks again and again. */
 export abstract class PollingDiscovery implements Discovery {
   readonly name: string;
@@ -16,13 +22,16 @@ export abstract class PollingDiscovery implements Discovery {
   }
 
   /** The whole set; null: it is as before. */
-  protected abstract find(): Promise<readonly DiscoveredEndpoint[] | null>;
+  protected abstract find(): Promise<Finding | null>;
 
-  start(onChange: (endpoints: readonly DiscoveredEndpoint[]) => void, onProblem: (error: Error) => void): void {
+  start(
+    onChange: (endpoints: readonly DiscoveredEndpoint[], missing?: Error) => void,
+    onProblem: (error: Error) => void,
+  ): void {
     const look = async (): Promise<void> => {
       try {
         const found = await this.find();
-        if (!this.#stopped && found !== null) onChange(found);
+        if (!this.#stopped && found !== null) onChange(found.endpoints, found.missing);
       } catch (error) {
         if (!this.#stopped) onProblem(error as Error);
       }
