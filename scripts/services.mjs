@@ -8,6 +8,7 @@ const PROGRAMS = [
   { command: 'python3', debian: 'python3', for: ['test'], why: 'workers that are not Node' },
   { command: 'ip', debian: 'iproute2', for: ['test'], why: 'hosts of their own in network namespaces' },
   { command: 'chromium', debian: 'chromium', for: ['test'], why: 'pages in a browser' },
+  { command: 'pebble', debian: 'pebble', for: ['test'], why: 'automatic HTTPS with a real authority' },
   { command: 'nginx', debian: 'nginx-light', for: ['bench'], why: 'the comparison with nginx' },
   {
     command: 'haproxy',

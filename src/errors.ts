@@ -71,6 +71,7 @@ export const ERRORS = {
   // ---- start-up and command line: never an HTTP answer
   MS_INVALID_OPTION: row(0, 'self', false, 'An option is unknown or out of bounds.'),
   MS_BAD_CERTIFICATE: row(0, 'self', false, 'A certificate or its key cannot be used.'),
+  MS_ACME_FAILED: row(0, 'self', false, 'No certificate could be got from the certificate authority.'),
   MS_LISTEN_FAILED: row(0, 'self', false, 'The address cannot be listened on.'),
   MS_WORKER_START_FAILED: row(0, 'self', false, 'A worker did not become ready.'),
   MS_UNSUPPORTED: row(0, 'self', false, 'The app does something that multiserver does not support.'),

@@ -61,6 +61,8 @@ export { type BoundAddress, formatAddress, type ListenAddress, parseListenAddres
 export { callControl, type Control, instanceName, openControl, runningInstances } from './observe/control.js';
 /** Every option as a row: name, default, bounds, meaning, flag. */
 export {
+  type AcmeChallenge,
+  type AcmeOptions,
   type CertificateSource,
   type EndpointSource,
   type EndpointTls,

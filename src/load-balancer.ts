@@ -9,6 +9,7 @@ import type { HeadLimits } from './http1/head-parser.js';
 import { type BoundAddress, type ListenAddress, parseListenAddress } from './listener/address.js';
 import { Listener } from './listener/listener.js';
 import { Apps } from './load-balancer/apps.js';
+import { AutomaticHttps } from './load-balancer/automatic-https.js';
 import type { BalancerEvents } from './load-balancer/events.js';
 import { Pools } from './load-balancer/pools.js';
 import {
@@ -66,6 +67,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   #trust: (exchange: Exchange) => void;
   readonly #ticker: NodeJS.Timeout;
   readonly #certificateTicker: NodeJS.Timeout | undefined;
+  readonly #automaticHttps: AutomaticHttps | undefined;
   readonly #apps: Apps = new Apps(this.events, (message, error) => this.#problem(message, error));
   readonly #stations: Station[] = [];
   readonly #ownRoutes: OwnRoutes;
@@ -91,10 +93,17 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     this.endpoints = this.#stage.endpoints;
     // Routes are the same whatever environment they name.
     this.#ownRoutes = new OwnRoutes(this as unknown as Hono, (exchange, reply) => this.#forward(exchange, reply));
+    const { acme, ...https } = resolved.https;
+    if (acme.domains.length > 0) {
+      const onProblem = (message: string, error?: unknown) => this.#problem(message, error);
+      this.#automaticHttps = new AutomaticHttps(acme, { events: this.events, addresses: this.#addresses, onProblem });
+      this.#stations.push(this.#automaticHttps.station);
+    }
+    const certificates = [...https.certificates, ...(this.#automaticHttps?.sources ?? [])];
     this.#listener = new Listener({
       ...headLimits(resolved),
       ...resolved,
-      https: resolved.https.certificates.length === 0 ? undefined : { ...resolved.https, wallClock: Date.now },
+      https: certificates.length === 0 ? undefined : { ...https, certificates, wallClock: Date.now },
       isProxy: createAddressTest(resolved.trustedProxies),
       bodyRateGrace: 10_000,
       hits: this.#hits,
@@ -114,7 +123,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     // After sockets were read: when this process was held up, what has come meanwhile is not late.
     this.#ticker = setInterval(() => setImmediate(() => this.#tick()), TICK).unref();
     this.#certificateTicker =
-      resolved.https.certificates.length === 0
+      certificates.length === 0
         ? undefined
         : setInterval(() => this.#listener.refreshCertificates(false), CERTIFICATE_TICK).unref();
   }
@@ -222,6 +231,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     const port = this.#publicPort();
     if (port !== undefined) this.#apps.setPublicPort(port);
     this.events.emit('boot', bound);
+    this.#automaticHttps?.start(this.#listener);
     return bound;
   }
 
@@ -281,10 +291,12 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
 
   async #close(timeout: number): Promise<void> {
     const timer = setTimeout(() => this.#listener.destroy(), timeout);
+    const ordered = this.#automaticHttps?.close();
     const closed = this.#listener.close();
     for (const stage of this.#stages.values()) stage.drain(timeout);
     await closed;
     clearTimeout(timer);
+    await ordered;
     await this.#apps.stop(timeout);
     for (const stage of this.#stages.values()) stage.close();
     clearInterval(this.#ticker);

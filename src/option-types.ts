@@ -105,6 +105,29 @@ export interface HttpsOptions extends Partial<CertificateSource> {
   handshakeTimeout?: Duration | undefined;
   /** File of the keys that encrypt clients' session tickets. */
   ticketKeys?: string | undefined;
+  /** Certificates that are got from an authority, and renewed, without anybody. */
+  acme?: AcmeOptions | undefined;
+}
+
+/** How an authority looks whether a name is ours: at port 80 by HTTP, or at port 443 by TLS. */
+export type AcmeChallenge = 'http-01' | 'tls-alpn-01';
+
+/** Automatic HTTPS (RFC 8555). Whoever uses it agrees to the terms of the authority. */
+export interface AcmeOptions {
+  /** Names to have certificates for, one each. */
+  domains?: readonly string[] | undefined;
+  /** Where the authority writes to when something is wrong. */
+  email?: string | undefined;
+  /** URL of the authority's directory. */
+  directory?: string | undefined;
+  /** Certificates of the authorities that are trusted for that URL instead of the system's. */
+  ca?: string | Buffer | undefined;
+  /** Folder of the account's key and the certificates; processes may share it. */
+  storage?: string | undefined;
+  challenge?: AcmeChallenge | undefined;
+  /** After an attempt that failed; times 3 with each more. */
+  backoff?: Duration | undefined;
+  maxBackoff?: Duration | undefined;
 }
 
 /** `http://host:port` or `unix:/path`; the same with its weight and priority; or what finds endpoints and watches them. */
@@ -225,11 +248,26 @@ type ResolvedValue<V> = [V] extends [Duration | Size | 'auto']
     : Resolved<V>;
 
 export interface ResolvedHttps {
-  /** The first is the default; empty: no HTTPS. */
+  /** The first is the default. Without any, and without domains of `acme`: no HTTPS. */
   readonly certificates: readonly CertificateSource[];
   readonly context: ((servername: string) => SecureContext | undefined) | undefined;
   readonly handshakeTimeout: number;
   readonly ticketKeys: string | undefined;
+  readonly acme: ResolvedAcme;
+}
+
+export interface ResolvedAcme {
+  /** In lower case; empty: nothing is got from an authority. */
+  readonly domains: readonly string[];
+  readonly email: string | undefined;
+  readonly directory: string;
+  readonly ca: string | undefined;
+  /** Of this authority alone. */
+  readonly storage: string;
+  /** Undefined: whichever can be answered. */
+  readonly challenge: AcmeChallenge | undefined;
+  readonly backoff: number;
+  readonly maxBackoff: number;
 }
 
 export interface ResolvedRateLimit {

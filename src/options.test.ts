@@ -211,6 +211,34 @@ describe('options', () => {
     for (const algorithm of ['round-robin', {}, 5, null]) assert.ok(refusal('algorithm', algorithm));
   });
 
+  it('take as names to get certificates for those that can be proved', () => {
+    const { domains, storage } = parseOptions({ https: { acme: { domains: ['A.example', 'b-1.example'] } } }).https
+      .acme;
+    assert.deepEqual(domains, ['a.example', 'b-1.example']);
+    assert.match(storage, /\/multiserver\/acme\/acme-v02\.api\.letsencrypt\.org-directory$/);
+    for (const name of [
+      '*.example.com',
+      'localhost',
+      '10.0.0.1',
+      '[::1]',
+      'a..b',
+      '-a.b',
+      'a.b/',
+      '../a.b',
+      'ä.example',
+      '',
+    ]) {
+      assert.match(refusal('https.acme.domains', [name])?.message ?? '', /must be a list of host names/, name);
+    }
+    assert.match(
+      refusal('https.acme.email', 'me@a.example')?.message ?? '',
+      /^Option "https\.acme\.email" was given without "https\.acme\.domains"/,
+    );
+    for (const directory of ['http://ca.example/dir', 'ca.example']) {
+      assert.match(refusal('https.acme.directory', directory)?.message ?? '', /must be a URL that begins with 'https/);
+    }
+  });
+
   it('take as trusted proxies addresses, ranges and named ranges only', () => {
     const good = ['10.0.0.0/8', '192.0.2.1', '::1', '2001:db8::/32', 'loopback', 'linklocal', 'uniquelocal'];
     assert.deepEqual(parseOptions({ trustedProxies: good }).trustedProxies, good);

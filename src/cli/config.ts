@@ -120,7 +120,7 @@ export function mergeOptions<T extends object>(file: T, over: T): T {
   const merged = { ...file } as Record<string, unknown>;
   for (const [name, value] of Object.entries(over)) {
     const below = merged[name];
-    merged[name] = name !== 'algorithm' && isObject(value) && isObject(below) ? { ...below, ...value } : value;
+    merged[name] = name !== 'algorithm' && isObject(value) && isObject(below) ? mergeOptions(below, value) : value;
   }
   return merged as T;
 }

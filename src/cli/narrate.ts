@@ -14,6 +14,10 @@ const fieldsOf = (endpoint: Endpoint) =>
 export function narrate(balancer: LoadBalancer, log: Log): void {
   const { events } = balancer;
   events.on('output', (writer, stream, line) => log.output(writer, stream, line));
+  events.on('certificate', (domain, { validTo }) => {
+    const until = validTo.toISOString();
+    log.event('info', 'certificate', `New certificate for ${domain}, valid until ${until}`, { domain, validTo: until });
+  });
   events.on('problem', (message, error) =>
     log.event(
       'warn',

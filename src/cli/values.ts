@@ -39,9 +39,11 @@ export function asOptions({ values }: Given, rows: readonly { readonly name: str
   const options: Record<string, unknown> = {};
   for (const { name } of rows) {
     if (!values.has(name)) continue;
-    const [group, inner] = name.split('.') as [string, string?];
-    if (inner === undefined) options[group] = values.get(name);
-    else options[group] = { ...(options[group] as object), [inner]: values.get(name) };
+    const groups = name.split('.');
+    const last = groups.pop()!;
+    let inner = options;
+    for (const group of groups) inner = (inner[group] ??= {}) as Record<string, unknown>;
+    inner[last] = values.get(name);
   }
   return options;
 }

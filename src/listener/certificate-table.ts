@@ -6,9 +6,14 @@ import { isPem } from '../util/pem.js';
 import { RecentMap } from '../util/recent-map.js';
 import { type Certificate, loadCertificate } from './certificates.js';
 
+export interface TableSource extends CertificateSource {
+  /** Whoever gets it from an authority looks after it: it need not be there yet. */
+  readonly obtained?: boolean;
+}
+
 export interface CertificateTableOptions {
-  /** The first is the default: for clients that name no host, or one that no certificate is for. */
-  readonly sources: readonly CertificateSource[];
+  /** The first that is there is the default: for clients that name no host, or one that no certificate is for. */
+  readonly sources: readonly TableSource[];
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** A certificate could not be replaced, or is about to expire; what worked stays. */
@@ -21,8 +26,8 @@ const MAX_CONTEXTS = 1024;
 const LOOKED_AT = 256;
 
 interface Entry {
-  readonly source: CertificateSource;
-  certificate: Certificate;
+  readonly source: TableSource;
+  certificate: Certificate | undefined;
   /** Of the files it was read from; empty: it came as text. */
   stamp: string;
 }
@@ -33,6 +38,7 @@ export class CertificateTable {
   readonly #entries: Entry[];
   /** By name in lower case; `.example.com` is `*.example.com`. */
   #byName = new Map<string, Certificate>();
+  #default: Certificate | undefined;
   readonly #contexts = new RecentMap<Certificate, SecureContext>(MAX_CONTEXTS);
   /** The entry to be looked at next. */
   #next = 0;
@@ -44,16 +50,18 @@ export class CertificateTable {
     this.#index();
   }
 
-  get default(): Certificate {
-    return this.#entries[0]!.certificate;
+  /** Undefined: none has been obtained yet. */
+  get default(): Certificate | undefined {
+    return this.#default;
   }
 
   /** Exact name, then the wildcard of its parent (one label: RFC 9525 §6.3), then the default. */
-  find(name: string): SecureContext {
+  find(name: string): SecureContext | undefined {
     const lower = name.toLowerCase();
     const dot = lower.indexOf('.');
     const byName = this.#byName;
-    const certificate = byName.get(lower) ?? (dot > 0 ? byName.get(lower.slice(dot)) : undefined) ?? this.default;
+    const certificate = byName.get(lower) ?? (dot > 0 ? byName.get(lower.slice(dot)) : undefined) ?? this.#default;
+    if (certificate === undefined) return undefined;
     let context = this.#contexts.get(certificate);
     if (context === undefined) {
       context = createSecureContext(certificate.options);
@@ -62,10 +70,14 @@ export class CertificateTable {
     return context;
   }
 
-  /** Reads again what has changed, of many in turns; `force`: of all, whether it looks changed or not. True: something was replaced. */
-  refresh(force = false): boolean {
+  /**
+   * Reads again what has changed, of many in turns; `force`: of all, whether it looks changed or not; `file`: that certificate alone. True:
+   * something was replaced.
+   */
+  refresh(force = false, file?: string): boolean {
     let replaced = false;
-    for (const entry of force ? this.#entries : this.#turn()) {
+    const entries = force ? this.#entries : file === undefined ? this.#turn() : this.#entriesOf(file);
+    for (const entry of entries) {
       const stamp = stampOf(entry.source);
       if (!force && stamp === entry.stamp) continue;
       entry.stamp = stamp;
@@ -75,6 +87,8 @@ export class CertificateTable {
         replaced ||= entry.certificate !== before;
       } catch (error) {
         if (!(error instanceof MultiserverError)) throw error;
+        // Not obtained yet: whoever sees to that tells.
+        if (before === undefined) continue;
         this.#options.onProblem(`${error.message} The one in use stays.`, error);
       }
     }
@@ -88,9 +102,14 @@ export class CertificateTable {
     return entries;
   }
 
-  #open(source: CertificateSource): Entry {
+  #entriesOf(file: string): readonly Entry[] {
+    return this.#entries.filter(({ source }) => source.cert === file);
+  }
+
+  #open(source: TableSource): Entry {
     const stamp = stampOf(source);
     const { now, onProblem } = this.#options;
+    if (source.obtained) return { source, certificate: loadIfGood(source, now()), stamp };
     // At start there is none that works better.
     const certificate = loadCertificate(source, now(), undefined, true);
     if (certificate.validTo.getTime() < now()) {
@@ -104,13 +123,22 @@ export class CertificateTable {
 
   #index(): void {
     const byName = new Map<string, Certificate>();
+    this.#default = this.#entries.find(({ certificate }) => certificate !== undefined)?.certificate;
     for (const { certificate } of this.#entries) {
-      for (const name of certificate.names) {
+      for (const name of certificate?.names ?? []) {
         const key = name.startsWith('*.') ? name.slice(1) : name;
-        if (!byName.has(key)) byName.set(key, certificate);
+        if (!byName.has(key)) byName.set(key, certificate!);
       }
     }
     this.#byName = byName;
+  }
+}
+
+function loadIfGood(source: TableSource, now: number): Certificate | undefined {
+  try {
+    return loadCertificate(source, now, undefined, true);
+  } catch {
+    return undefined;
   }
 }
 

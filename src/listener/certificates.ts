@@ -10,11 +10,12 @@ export interface Certificate {
   readonly options: SecureContextOptions;
   /** DNS names and addresses it is for, in lower case. */
   readonly names: readonly string[];
+  readonly validFrom: Date;
   readonly validTo: Date;
 }
 
 /** What every context has in common: Mozilla's "intermediate" without the suites that are not AEAD. */
-const CONTEXT: SecureContextOptions = {
+export const TLS_CONTEXT: SecureContextOptions = {
   minVersion: 'TLSv1.2',
   ciphers: [
     'TLS_AES_128_GCM_SHA256',
@@ -78,10 +79,10 @@ export function loadCertificate(
   if (now > validTo.getTime() && !acceptExpired) throw refuse(`expired on ${validTo.toISOString()}: renew it`);
   try {
     const { passphrase } = source;
-    const options = { ...CONTEXT, cert: pem, key: keyPem, ...(passphrase === undefined ? {} : { passphrase }) };
+    const options = { ...TLS_CONTEXT, cert: pem, key: keyPem, ...(passphrase === undefined ? {} : { passphrase }) };
     // To see whether it can be; it is made again when a client wants it.
     createSecureContext(options);
-    return { options, names: namesOf(leaf), validTo };
+    return { options, names: namesOf(leaf), validFrom, validTo };
   } catch (cause) {
     throw refuse(`cannot be used: ${(cause as Error).message}`, cause);
   }

@@ -87,8 +87,13 @@ export class Listener {
   }
 
   /** Takes new certificates from their files. */
-  refreshCertificates(force: boolean): void {
-    this.#front?.refresh(force);
+  refreshCertificates(force: boolean, file?: string): void {
+    this.#front?.refresh(force, file);
+  }
+
+  /** Shows a certificate authority, by TLS, that a name is ours (RFC 8737); what it returns ends that. */
+  answerChallenge(name: string, certificate: { readonly cert: string; readonly key: string }): () => void {
+    return this.#front!.challenges.answer(name, certificate);
   }
 
   /** Resolves with the address that was bound; rejects with MS_LISTEN_FAILED. */
@@ -105,7 +110,7 @@ export class Listener {
     if (secure && this.#front === null) {
       throw new MultiserverError(
         'MS_INVALID_OPTION',
-        'There is no certificate for an https address: give https.cert and key.',
+        'There is no certificate for an https address: give https.cert and key, or https.acme.',
       );
     }
     const opening = { secure, proxied, own: false };

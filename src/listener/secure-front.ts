@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import type { ResolvedHttps } from '../options.js';
 import type { LimitHits } from '../util/limits.js';
-import { CertificateTable } from './certificate-table.js';
+import { CertificateTable, type TableSource } from './certificate-table.js';
+import { TLS_CONTEXT } from './certificates.js';
+import { ChallengeFront } from './challenge-front.js';
 import { TicketKeys } from './ticket-keys.js';
 
-export interface SecureFrontSettings extends ResolvedHttps {
+export interface SecureFrontSettings extends Omit<ResolvedHttps, 'acme' | 'certificates'> {
+  readonly certificates: readonly TableSource[];
   /** ms since 1970 */
   readonly wallClock: () => number;
   /** Called once for each handshake that is complete. */
@@ -17,6 +20,8 @@ export interface SecureFrontSettings extends ResolvedHttps {
 /** TLS for connections that were accepted already: one set of certificates and ticket keys for all ports. */
 export class SecureFront {
   readonly #server: Server;
+  /** Answers the challenges of an authority. */
+  readonly challenges: ChallengeFront;
   readonly #certificates: CertificateTable;
   readonly #ticketKeys: TicketKeys;
   readonly #onProblem: SecureFrontSettings['onProblem'];
@@ -28,8 +33,11 @@ export class SecureFront {
     this.#certificates = table;
     this.#ticketKeys = new TicketKeys(settings.ticketKeys, wallClock);
     this.#onProblem = onProblem;
+    this.challenges = new ChallengeFront(settings.handshakeTimeout, (socket) =>
+      this.#server.emit('connection', socket),
+    );
     this.#server = createServer({
-      ...table.default.options,
+      ...optionsOf(table),
       ticketKeys: this.#ticketKeys.keys,
       SNICallback: (name, done) => {
         try {
@@ -52,12 +60,13 @@ export class SecureFront {
 
   /** Begins the handshake. A client that fails in it is gone without a word: it would not understand one. */
   open(socket: Socket): void {
-    this.#server.emit('connection', socket);
+    if (this.challenges.pending) this.challenges.open(socket);
+    else this.#server.emit('connection', socket);
   }
 
-  /** Takes new certificates and ticket keys from their files; `force`: also from those that look the same. */
-  refresh(force = false): void {
-    const replaced = this.#certificates.refresh(force);
+  /** Takes new certificates and ticket keys from their files; `force`: also from those that look the same; `file`: that one above all. */
+  refresh(force = false, file?: string): void {
+    const replaced = this.#certificates.refresh(force, file);
     let renewed = false;
     try {
       renewed = this.#ticketKeys.refresh();
@@ -65,6 +74,11 @@ export class SecureFront {
       this.#onProblem(`${(error as Error).message} The keys in use stay.`, error);
     }
     if (!replaced && !renewed) return;
-    this.#server.setSecureContext({ ...this.#certificates.default.options, ticketKeys: this.#ticketKeys.keys });
+    this.#server.setSecureContext({ ...optionsOf(this.#certificates), ticketKeys: this.#ticketKeys.keys });
   }
+}
+
+/** Without a certificate every handshake is refused. */
+function optionsOf(table: CertificateTable): SecureContextOptions {
+  return table.default?.options ?? TLS_CONTEXT;
 }

@@ -23,6 +23,8 @@ export interface BalancerEvents {
   replace: [worker: WorkerView, detail: { reason: string }];
   /** Autoscaling has changed the number of workers. */
   scale: [count: number, detail: { reason: string }];
+  /** A certificate was got from the authority and is in use (`https.acme`). */
+  certificate: [domain: string, detail: { validTo: Date }];
   /** A line that a worker wrote. */
   output: [worker: WorkerView, stream: 'stdout' | 'stderr', line: string];
   /** Something of the user's own, such as an algorithm, did what it must not; no request was lost by it. */

@@ -1,0 +1,216 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MultiserverError } from '../../errors.js';
+import type { AcmeChallenge, ResolvedAcme } from '../../options.js';
+import { readPem } from '../../util/pem.js';
+import { type Certificate, loadCertificate } from '../certificates.js';
+import { AccountKey } from './account-key.js';
+import { Authority } from './authority.js';
+import { acmeFailure } from './failure.js';
+import { orderCertificate } from './order.js';
+import type { AcmeStorage } from './storage.js';
+import { Transport } from './transport.js';
+
+export interface KeeperSettings extends ResolvedAcme {
+  readonly store: AcmeStorage;
+  /** ms since 1970 */
+  readonly wallClock: () => number;
+  readonly random: () => number;
+  /** How the authority can be shown, with the addresses that are listened on, that a name is ours; the best first. */
+  readonly challenges: () => readonly AcmeChallenge[];
+  /** Answers the authority by TLS; what it returns ends that. */
+  readonly answerByTls: (name: string, authorization: string) => () => void;
+  /** A new certificate is in the store, in this file. */
+  readonly onObtained: (name: string, file: string, validTo: Date) => void;
+  readonly onProblem: (message: string, error?: unknown) => void;
+}
+
+/** A name, and how it stands with its certificate. */
+interface Kept {
+  readonly name: string;
+  /** Of the certificate in the store. */
+  validTo: Date | undefined;
+  /** When a new one is due, ms since 1970. */
+  renewAt: number;
+  /** Attempts in a row that failed. */
+  failures: number;
+  /** Nothing is tried earlier, ms since 1970. */
+  waitUntil: number;
+}
+
+const HOUR = 3_600_000;
+/** When another process holds the lock, ms. */
+const LOCKED = 1000;
+/** A failed attempt after the first waits so many times longer than the one before. Let's Encrypt allows five of them an hour. */
+const GROWTH = 3;
+/** Renewed after this part of its life, or earlier by up to the second: not all that were issued on one day on one day. */
+const RENEWAL = 2 / 3;
+const JITTER = 1 / 30;
+
+/** Sees to it that each name has a certificate in the store, got from the authority and renewed in time. */
+export class CertificateKeeper {
+  readonly #settings: KeeperSettings;
+  readonly #kept: readonly Kept[];
+  readonly #ca: string | undefined;
+  readonly #ending = new AbortController();
+  #running: Promise<void> | undefined;
+
+  /** @throws MultiserverError MS_ACME_FAILED when `ca` cannot be read. */
+  constructor(settings: KeeperSettings) {
+    const { ca } = settings;
+    this.#settings = settings;
+    this.#ca = ca === undefined ? undefined : readPem(ca, 'certificate', acmeFailure).toString();
+    this.#kept = settings.domains.map((name) => ({ name, validTo: undefined, renewAt: 0, failures: 0, waitUntil: 0 }));
+  }
+
+  /** A second call does nothing. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ending;
+    const { store, directory, onProblem } = this.#settings;
+    for (const name of this.#settings.domains) {
+      if (store.has(name)) continue;
+      onProblem(
+        `There is no certificate for ${name} yet: HTTPS clients that ask for it are not served until ${hostOf(directory)} has issued one.`,
+      );
+    }
+    while (!signal.aborted) {
+      for (const kept of this.#kept) {
+        if (!signal.aborted && dueAt(kept) <= this.#settings.wallClock()) await this.#attend(kept);
+      }
+      // The clock of the wall may be set, and machines sleep.
+      const pause = Math.min(Math.min(...this.#kept.map(dueAt)) - this.#settings.wallClock(), HOUR);
+      await sleep(Math.max(pause, 0), undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  async #attend(kept: Kept): Promise<void> {
+    const { store, wallClock, backoff } = this.#settings;
+    let unlock: (() => void) | undefined;
+    try {
+      unlock = store.lock();
+      if (unlock === undefined) {
+        kept.waitUntil = wallClock() + LOCKED;
+        return;
+      }
+      // Another process may have renewed it.
+      this.#read(kept);
+      if (kept.renewAt <= wallClock()) {
+        await this.#obtain(kept);
+        // Should even the new one be due, not at once.
+        kept.waitUntil = wallClock() + backoff;
+      }
+      kept.failures = 0;
+    } catch (error) {
+      if (!this.#ending.signal.aborted) this.#failed(kept, error as Error);
+    } finally {
+      unlock?.();
+    }
+  }
+
+  #read(kept: Kept): void {
+    const { store, wallClock, random, onProblem } = this.#settings;
+    const before = kept.validTo?.getTime();
+    kept.validTo = undefined;
+    try {
+      if (store.has(kept.name)) {
+        const certificate = loadCertificate(sourceOf(store, kept.name), wallClock(), undefined, true);
+        kept.validTo = certificate.validTo;
+        if (certificate.validTo.getTime() !== before) kept.renewAt = renewalOf(certificate, random);
+        return;
+      }
+    } catch (error) {
+      onProblem(`${(error as Error).message} A new one is ordered.`, error);
+    }
+    kept.renewAt = 0;
+  }
+
+  async #obtain(kept: Kept): Promise<void> {
+    const { name } = kept;
+    const { store, directory, email, answerByTls, onObtained, onProblem, wallClock } = this.#settings;
+    const { signal } = this.#ending;
+    const challenge = this.#chooseChallenge(kept);
+    const key = new AccountKey(
+      store.accountKey((path) => onProblem(`The account key ${path} cannot be used; a new account is made.`)),
+    );
+    const transport = new Transport(this.#ca, signal);
+    try {
+      const authority = new Authority(directory, key, transport);
+      await authority.signIn(email);
+      const prove = (token: string, authorization: string) =>
+        challenge === 'http-01' ? store.publish(token, authorization) : answerByTls(name, authorization);
+      const pem = await orderCertificate({ name, authority, key, challenge, prove, signal });
+      const { names, validTo } = loadCertificate({ cert: pem, key: pem }, wallClock());
+      if (!names.includes(name)) throw acmeFailure('the authority issued a certificate for another name');
+      store.keep(name, pem);
+      this.#read(kept);
+      onObtained(name, store.fileOf(name), validTo);
+    } finally {
+      transport.close();
+    }
+  }
+
+  /** After a failure the next one, where there are several: a port may be closed on the way. */
+  #chooseChallenge({ name, failures }: Kept): AcmeChallenge {
+    const { challenge, challenges } = this.#settings;
+    const possible = challenges().filter((one) => challenge === undefined || one === challenge);
+    const chosen = possible[failures % possible.length];
+    if (chosen !== undefined) return chosen;
+    throw challenge === 'tls-alpn-01'
+      ? acmeFailure('tls-alpn-01 needs an https address, which the authority reaches at port 443')
+      : acmeFailure(
+          `http-01 needs a plain address, which the authority reaches at port 80 of ${name}: listen at "http://80" too`,
+        );
+  }
+
+  #failed(kept: Kept, error: Error): void {
+    const { wallClock, random, backoff, maxBackoff, onProblem } = this.#settings;
+    const asked = error instanceof MultiserverError ? 1000 * error.retryAfter : 0;
+    const grown = backoff * GROWTH ** kept.failures++ * (0.8 + 0.4 * random());
+    const pause = Math.min(Math.max(asked, grown), maxBackoff);
+    kept.waitUntil = wallClock() + pause;
+    const again = `Tried again in ${pause < 90_000 ? `${Math.round(pause / 1000)} s` : `${Math.round(pause / 60_000)} min`}.`;
+    onProblem(
+      `No new certificate for ${kept.name}: ${error.message.replace(/\.$/, '')}. ${again} ${stateOf(kept, wallClock())}`,
+      error,
+    );
+  }
+}
+
+/** ms since 1970 */
+export function renewalOf(
+  { validFrom, validTo }: Pick<Certificate, 'validFrom' | 'validTo'>,
+  random: () => number,
+): number {
+  const [from, to] = [validFrom.getTime(), validTo.getTime()];
+  return from + (to - from) * (RENEWAL - JITTER * random());
+}
+
+/** Where the store has it. */
+export function sourceOf(store: AcmeStorage, name: string): { cert: string; key: string } {
+  const file = store.fileOf(name);
+  return { cert: file, key: file };
+}
+
+function stateOf({ validTo }: Kept, now: number): string {
+  if (validTo === undefined) return 'Until then HTTPS clients that ask for it are not served.';
+  const until = validTo.toISOString();
+  return validTo.getTime() > now
+    ? `The one in use, valid until ${until}, stays.`
+    : `The one in use expired on ${until}: clients refuse it.`;
+}
+
+function dueAt({ renewAt, waitUntil }: Kept): number {
+  return Math.max(renewAt, waitUntil);
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}
