@@ -50,6 +50,8 @@ export class ClientConnection {
   #upgrade = false;
   #requestBody = BODY_NONE;
   #requestDone = false;
+  /** Departures from the outlet before the request in progress. */
+  #departures = 0;
   #reusable = false;
   #paused = false;
   #blocked = false;
@@ -111,12 +113,13 @@ export class ClientConnection {
     this.#requestDone = false;
     this.#state = AWAITING;
     this.#deadline = Infinity;
+    this.#departures = this.#outlet.departures;
     this.#outlet.write(head);
   }
 
-  /** Whether anything of the request in progress has been written. */
+  /** Whether anything of the request in progress has left; a piece of its body may wait after that. */
   get sent(): boolean {
-    return this.#state !== CONNECTING && !this.#outlet.holds;
+    return this.#outlet.departures !== this.#departures;
   }
 
   /** False: stop until {@link ResponseHandler.onRequestDrain}. */

@@ -52,6 +52,8 @@ export class Outlet {
   readonly #socket: Socket;
   readonly #direct: boolean;
   #held = '';
+  /** How often what was held has left. */
+  departures = 0;
   /** A text that went past the stream waits for the kernel. */
   #waiting = false;
 
@@ -66,11 +68,6 @@ export class Outlet {
    */
   get full(): boolean {
     return this.#socket.writableLength !== 0 && this.#socket.writableNeedDrain;
-  }
-
-  /** Something waits for the end of the turn. */
-  get holds(): boolean {
-    return this.#held !== '';
   }
 
   /** All that was written has left. */
@@ -103,6 +100,7 @@ export class Outlet {
     }
     const text = this.#held + before;
     this.#held = '';
+    this.departures++;
     const total = text.length + size + after.length;
     if (total > scratch.length) scratch = Buffer.allocUnsafeSlow(total);
     let at = text === '' ? 0 : scratch.write(text, 0, 'latin1');
@@ -130,6 +128,7 @@ export class Outlet {
     const text = this.#held;
     if (text === '') return;
     this.#held = '';
+    this.departures++;
     const socket = this.#socket;
     const handle = (socket as unknown as { _handle: Handle | null })._handle;
     // What waits in the stream or at the handle goes first, and is bounded by the stream's mark.

@@ -215,6 +215,23 @@ function cellsOf(table: string): { fault: string; kind: Kind; outcome: string }[
 }
 
 wire(
+  'a PUT of which a new connection has taken the head is not sent again when a piece of its body waits to leave as the endpoint closes',
+  async ({ client, origins }) => {
+    const [bad, good] = origins as [Stage['origin'], Stage['origin']];
+    client.send(REQUESTS['streaming POST'].replace('POST', 'PUT'));
+    const call = await bad.head();
+    await call.upTo(5);
+    // In this order the balancer hears of both, in one turn of its event loop.
+    client.send('6\r\nsecond\r\n');
+    call.peer.end();
+    const { body } = await client.response(502);
+    assert.equal((JSON.parse(body.text) as { code: string }).code, 'MS_ENDPOINT_CLOSED');
+    good.expectNothing();
+  },
+  { origins: 2, options: { ...OPTIONS, algorithm: (candidates) => candidates[0] } },
+);
+
+wire(
   'with 504 among the statuses to retry, a safe request whose endpoint is too slow goes to another one, and a POST does not',
   async ({ client, origins, balancer }) => {
     const [bad, good] = origins as [(typeof origins)[0], (typeof origins)[0]];
