@@ -40,7 +40,7 @@ export class Stage {
   readonly transcript = new Transcript();
   readonly balancer: LoadBalancer;
   readonly origins: Origin[] = [];
-  readonly #clients: Client[] = [];
+  readonly clients: Client[] = [];
   #where: Where = { host: '127.0.0.1', port: 0 };
   readonly #secure: boolean;
   #folder: string | null = null;
@@ -82,20 +82,20 @@ export class Stage {
 
   /** The first client; {@link connect} gives more. */
   get client(): Client {
-    return this.#clients[0] ?? this.connect();
+    return this.clients[0] ?? this.connect();
   }
 
   /** `localAddress`: another client than the others, as the balancer sees it. */
   connect(localAddress?: string): Client {
     const where = { ...this.#where, ...(localAddress === undefined ? {} : { localAddress }) };
     const client = new Client(
-      this.#clients.length === 0 ? 'client' : `client${this.#clients.length + 1}`,
+      this.clients.length === 0 ? 'client' : `client${this.clients.length + 1}`,
       this.#secure
         ? tls.connect({ ...where, rejectUnauthorized: false })
         : net.connect({ ...where, allowHalfOpen: true }),
       this.transcript,
     );
-    this.#clients.push(client);
+    this.clients.push(client);
     return client;
   }
 
@@ -109,7 +109,7 @@ export class Stage {
   }
 
   async end(settles: boolean): Promise<void> {
-    for (const client of this.#clients) client.socket.destroy();
+    for (const client of this.clients) client.socket.destroy();
     if (settles) {
       await this.until('the balancer to let its clients and requests go', () => {
         const { connections, inFlight, queued } = this.balancer.status();
@@ -120,7 +120,7 @@ export class Stage {
   }
 
   async release(): Promise<void> {
-    for (const client of this.#clients) client.socket.destroy();
+    for (const client of this.clients) client.socket.destroy();
     for (const origin of this.origins) await origin.close();
     await this.balancer.close({ timeout: 0 });
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });

@@ -18,7 +18,7 @@ export class Transcript {
   }
 }
 
-const KEPT = 60;
+const KEPT = 200;
 const SHOWN = 300;
 
 /** Bytes for people: escapes visible, the middle of long ones left out. */

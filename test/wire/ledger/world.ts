@@ -6,6 +6,7 @@ import type { Client, Response } from '../harness/client.js';
 import type { Origin } from '../harness/origin.js';
 import { Unmet } from '../harness/peer.js';
 import { Stage } from '../harness/stage.js';
+import { report } from './report.js';
 import { ORIGINS, type Ask, type Fault, type Schedule } from './schedule.js';
 
 /** Nobody listens on it, and the system gives it to nobody. */
@@ -75,8 +76,9 @@ export class World {
       await this.#check();
       await stage.end(true);
     } catch (error) {
+      const standing = report(stage);
       await stage.release();
-      throw Object.assign(error as Error, { message: `${(error as Error).message}\n${stage.transcript}` });
+      throw Object.assign(error as Error, { message: `${(error as Error).message}\n${standing}\n${stage.transcript}` });
     }
   }
 
