@@ -36,7 +36,10 @@ const QUEUE = {
 
 const RETRIES = {
   max: row.integer(3, 0, 100, 'Most retries of one request; 0 turns retries off.'),
-  budget: row.fraction(0.2, 'Share of the requests in progress that may be retries.'),
+  budget: row.fraction(
+    0.2,
+    'Share of the requests in progress that may be retries. One that is too many asks once more within maxBackoff.',
+  ),
   min: row.integer(3, 0, 1_000_000, 'Retries in progress that are allowed whatever the budget says.'),
   backoff: row.duration(
     '25ms',

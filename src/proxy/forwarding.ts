@@ -214,11 +214,12 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       retryStatuses.length > 0 &&
       retryStatuses.includes(status) &&
       SAFE.has(exchange.method) &&
-      this.#mayRetry(true)
+      this.#mayRetry(true) &&
+      this.#enterBudget()
     ) {
       this.#connection!.abort();
       this.#settle(false);
-      this.#retry(null);
+      this.#retry(null, true);
       return;
     }
     const eventStream = isEventStream(head);
@@ -299,13 +300,13 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
         (unanswered && (isRepeatable(method, connection.sent, this.#reused) || this.#hasRetryKey())) ||
         isRepeatedWhenSlow(code, method, this.#context.retryStatuses)) &&
       this.#deaths < MAX_DEATHS &&
-      this.#mayRetry(false, died || unsent);
+      this.#mayRetry(false);
     // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes. A request
     // whose time went by in the queue or elsewhere tells nothing of the endpoint: else too much load would eject good ones.
     const late = code === 'MS_TIMEOUT' && this.#deadline - this.#sentAt < this.#timeout / 2;
     const innocent = (unanswered && this.#reused) || this.#longLived || late;
     this.#settle(!innocent, isRefusal(error));
-    if (again) this.#retry(error);
+    if (again) this.#retry(error, died || unsent || this.#enterBudget());
     else if (this.#status !== 0) {
       this.#end();
       this.#reply.fail(error);
@@ -316,33 +317,37 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     return this.#context.retryIdempotencyKey && this.#exchange.head.kinds.includes(F_IDEMPOTENCY_KEY);
   }
 
-  /**
-   * `free`: no endpoint has had work from the attempt that failed (nothing was sent), or the one that had is an own worker that is gone.
-   * All such requests move to those that are left; a budget, there to keep retries from becoming load, would lose some of them.
-   */
-  #mayRetry(answered: boolean, free = false): boolean {
-    const { maxRetries, budget, admission, now } = this.#context;
+  #mayRetry(answered: boolean): boolean {
+    const { maxRetries, now } = this.#context;
     if (this.#attempts > maxRetries || now() >= this.#deadline) return false;
     if (this.#receiving && this.#kept === null) return false;
-    if (answered && this.#hasBody && !this.#received) return false;
-    if (this.#retrying || free) return true;
-    this.#retrying = budget.tryBegin(admission.active);
+    return !(answered && this.#hasBody && !this.#received);
+  }
+
+  #enterBudget(): boolean {
+    const { admission, budget } = this.#context;
+    this.#retrying ||= budget.tryBegin(admission.active);
     return this.#retrying;
   }
 
-  #retry(error: MultiserverError | null): void {
+  /**
+   * `allowed`: it is in the budget, or free, since no endpoint has had work from the attempt that failed (nothing was sent), or the one that
+   * had is an own worker that is gone: all such requests move to those that are left. Whoever is not allowed yet asks once more in a
+   * moment: time-outs are looked at together, so that a few which are hardly any load come at once.
+   */
+  #retry(error: MultiserverError | null, allowed: boolean): void {
     const { budget, random } = this.#context;
     (this.#tried ??= []).push(this.#endpoint!);
     this.#connection = null;
     this.#status = 0;
-    const delay = this.#attempts === 1 ? 0 : budget.delay(this.#attempts - 1, random());
-    if (delay < 1) this.#attempt(error);
-    else {
-      this.#timer = setTimeout(() => {
-        this.#timer = null;
-        this.#attempt(error);
-      }, delay);
-    }
+    const first = this.#attempts === 1;
+    const delay = !allowed ? budget.pause(random()) : first ? 0 : budget.delay(this.#attempts - 1, random());
+    if (delay < 1 && allowed) return this.#attempt(error);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (allowed || this.#enterBudget()) this.#attempt(error);
+      else this.#giveUp(error!);
+    }, delay);
   }
 
   onClientGone(): void {

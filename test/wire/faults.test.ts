@@ -252,6 +252,35 @@ wire(
 );
 
 wire(
+  'of many requests whose endpoint is too slow at once no more than the budget go to another one; the rest asks once more, and fails if there is still no room',
+  async (stage) => {
+    const [, good] = stage.origins as [Stage['origin'], Stage['origin']];
+    const ask = async (): Promise<number[]> => {
+      const clients = Array.from({ length: 6 }, () => stage.connect().send(get('/')));
+      const answers = await Promise.all(clients.map((client) => client.response()));
+      return answers.map(({ status }) => status).toSorted();
+    };
+    const three = ask();
+    await good.until('three retries', () => good.calls.length === 3 || undefined);
+    await stage.until('the others to be told', () => stage.balancer.status().inFlight === 3);
+    assert.equal(good.calls.length, 3);
+    for (const call of good.calls) call.answer(200);
+    assert.deepEqual(await three, [200, 200, 200, 504, 504, 504]);
+    good.onCall = (call) => call.answer(200);
+    assert.deepEqual(await ask(), [200, 200, 200, 200, 200, 200]);
+  },
+  {
+    origins: 2,
+    options: {
+      ...OPTIONS,
+      retries: { statuses: [504], maxBackoff: '1500ms' },
+      health: { failures: 100 },
+      algorithm: (candidates) => candidates[0],
+    },
+  },
+);
+
+wire(
   'where no other endpoint is left the same one is tried again, at most three times, and then the client is told',
   async ({ client, origin, balancer }) => {
     await origin.close();

@@ -31,4 +31,9 @@ test('the wait is anything up to 25 ms, doubled with each retry, and never more 
   );
   assert.equal(budget.delay(3, 0), 0);
   assert.equal(budget.delay(3, 0.5), 50);
+  assert.deepEqual(
+    [0, 0.5, 1].map((random) => budget.pause(random)),
+    [125, 187.5, 250],
+    'who was refused',
+  );
 });

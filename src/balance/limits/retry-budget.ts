@@ -29,6 +29,11 @@ export class RetryBudget {
     return true;
   }
 
+  /** Milliseconds after which one that was refused may ask once more: most of those that failed with it are over by then. */
+  pause(random: number): number {
+    return ((1 + random) / 2) * this.#options.maxBackoff;
+  }
+
   end(): void {
     this.retries--;
   }
