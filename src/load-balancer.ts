@@ -34,7 +34,6 @@ import type { FallbackHandler } from './proxy/fallback.js';
 import type { Interceptable, Station } from './proxy/force-https.js';
 import { errorAnswer, failureAnswer, lastHopAnswer, sendOwnAnswer, textOfAnswer } from './proxy/own-answers.js';
 import { OwnRoutes } from './proxy/own-routes.js';
-import { parseSources } from './proxy/endpoint-sources.js';
 import { PoolStage, type PoolSurroundings } from './proxy/pool-stage.js';
 import { Routing } from './proxy/routing.js';
 import { createAddressTest, createTrust } from './proxy/trust.js';
@@ -158,24 +157,22 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     return this;
   }
 
-  /** Pools and routes as the options want them; what is not valid is found before anything is changed. */
+  /** Pools and routes as the options want them. All that may be refused comes first, and then all that changes. */
   #apply(given: LoadBalancerOptions): ResolvedOptions {
     const options = parseOptions(given);
     const heads = headLimits(options);
-    const pools = Object.entries<ResolvedPoolOptions>({ default: options, ...options.pools });
-    const stages = new Map(this.#stages);
-    for (const [name, pool] of pools) {
-      parseSources(pool.endpoints);
-      if (!stages.has(name)) stages.set(name, new PoolStage(name, pool, heads, this.#surroundings));
+    const stages = new Map<string, PoolStage>();
+    const changes: (() => void)[] = [];
+    for (const [name, pool] of Object.entries<ResolvedPoolOptions>({ default: options, ...options.pools })) {
+      const stage = this.#stages.get(name) ?? new PoolStage(name, pool, heads, this.#surroundings);
+      stages.set(name, stage);
+      changes.push(stage.prepare(pool, heads));
     }
     this.#routing.configure(options, stages);
     this.#given = { ...given };
     this.#stages = stages;
-    for (const [name, pool] of pools) {
-      const stage = stages.get(name)!;
-      if (this.pools.get(name) === undefined) this.pools.set(name, stage);
-      stage.configure(pool, heads);
-    }
+    for (const [name, stage] of stages) if (this.pools.get(name) === undefined) this.pools.set(name, stage);
+    for (const change of changes) change();
     return options;
   }
 

@@ -98,10 +98,14 @@ export class Pool {
     return this.#algorithm;
   }
 
-  setAlgorithm(algorithm: AlgorithmLike): void {
-    this.#algorithm = resolveAlgorithm(algorithm, this.#sources, this.#onProblem, this.name);
-    this.#membersChanged = true;
-    this.#changed = true;
+  /** Makes another algorithm, which may throw if it is the user's own; it chooses once the returned function is called. */
+  prepareAlgorithm(like: AlgorithmLike): () => void {
+    const algorithm = resolveAlgorithm(like, this.#sources, this.#onProblem, this.name);
+    return () => {
+      this.#algorithm = algorithm;
+      this.#membersChanged = true;
+      this.#changed = true;
+    };
   }
 
   /** Live change of the limits; what is in flight stays. */

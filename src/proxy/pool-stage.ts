@@ -44,7 +44,7 @@ export class PoolStage {
   #options: ResolvedPoolOptions;
   #context: ForwardingContext;
 
-  /** `heads`: how much of an endpoint's answer is taken for its head. Endpoints come by {@link configure}. */
+  /** `heads`: how much of an endpoint's answer is taken for its head. Endpoints come by {@link prepare}. */
   constructor(name: string, options: ResolvedPoolOptions, heads: HeadLimits, surroundings: PoolSurroundings) {
     const { sources, hits, onChange, onProblem, onFailed } = surroundings;
     const { now, random } = sources;
@@ -117,18 +117,27 @@ export class PoolStage {
     new Forwarding(this.#context, exchange, reply, timeout).start();
   }
 
-  /** Live change: what is in progress goes on, by the options it began with where it matters. */
-  configure(options: ResolvedPoolOptions, heads: HeadLimits): void {
-    // First what may be refused.
-    this.#upstream.configure({ ...heads, ...upstreamSettings(options) });
-    if (options.algorithm !== this.#options.algorithm) this.pool.setAlgorithm(options.algorithm ?? ROUND_ROBIN);
-    this.#options = options;
-    this.#context = { ...this.#context, ...forwardSettings(options) };
-    this.pool.configure(poolSettings(options));
-    this.#budget.configure(options.retries);
-    this.#admission.configure(admissionSettings(options));
-    this.#checks.configure(options.healthCheck);
-    this.#sources.configure(parseSources(options.endpoints));
+  /**
+   * Live change: what is in progress goes on, by the options it began with where it matters. The change itself is what is returned, so
+   * that several pools change all or none.
+   * @throws MultiserverError MS_INVALID_OPTION, MS_BAD_CERTIFICATE; or what an own algorithm throws when it is made.
+   */
+  prepare(options: ResolvedPoolOptions, heads: HeadLimits): () => void {
+    const { algorithm = ROUND_ROBIN } = options;
+    const sources = parseSources(options.endpoints);
+    const upstream = this.#upstream.prepareChange({ ...heads, ...upstreamSettings(options) });
+    const choice = algorithm === this.algorithm ? null : this.pool.prepareAlgorithm(algorithm);
+    return () => {
+      upstream();
+      choice?.();
+      this.#options = options;
+      this.#context = { ...this.#context, ...forwardSettings(options) };
+      this.pool.configure(poolSettings(options));
+      this.#budget.configure(options.retries);
+      this.#admission.configure(admissionSettings(options));
+      this.#checks.configure(options.healthCheck);
+      this.#sources.configure(sources);
+    };
   }
 
   /** Ends tunnels and event streams within `time` milliseconds, or the option's where that is less. */

@@ -147,13 +147,15 @@ export class Upstream {
   }
 
   /**
-   * Live change, also for the connections that are there.
-   * @throws MultiserverError MS_BAD_CERTIFICATE, and then nothing has changed.
+   * Live change, also for the connections that are there, once the returned function is called.
+   * @throws MultiserverError MS_BAD_CERTIFICATE
    */
-  configure(settings: Partial<UpstreamSettings>): void {
+  prepareChange(settings: Partial<UpstreamSettings>): () => void {
     if (settings.endpointTls !== undefined) checkTls(settings.endpointTls);
-    Object.assign(this.#settings, settings);
-    for (const connections of this.#endpoints.values()) connections.configure(settings);
+    return () => {
+      Object.assign(this.#settings, settings);
+      for (const connections of this.#endpoints.values()) connections.configure(settings);
+    };
   }
 
   /** The endpoint is gone for good. */

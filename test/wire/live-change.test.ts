@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LEAST_CONNECTIONS } from 'node-multiserver';
+import { LEAST_CONNECTIONS, type LoadBalancerOptions } from 'node-multiserver';
 import { get, post, wire } from './harness.js';
 
 wire(
@@ -99,6 +99,52 @@ wire(
     await client.response(200);
   },
 );
+
+const nobody = '/nonexistent';
+class Unwilling {
+  constructor() {
+    throw new Error('not today');
+  }
+  pick() {
+    return undefined;
+  }
+}
+for (const [fault, change, message] of [
+  ['names a certificate that cannot be read', { endpointTls: { ca: nobody } }, /nonexistent/],
+  ['names such a one for one of its pools', { pools: { other: { endpointTls: { ca: nobody } } } }, /nonexistent/],
+  ['has an algorithm that cannot be made', { algorithm: Unwilling }, /not today/],
+  ['has such an algorithm in a new pool', { pools: { late: { algorithm: Unwilling } } }, /not today/],
+  ['has a rule that leads nowhere', { routes: [{ pool: 'none' }] }, /"none"/],
+] satisfies [string, LoadBalancerOptions, RegExp][]) {
+  wire(
+    `a change that ${fault} changes nothing, and the next one is taken`,
+    async ({ client, origins, balancer }) => {
+      const [main, other] = origins as [(typeof origins)[0], (typeof origins)[0]];
+      for (const origin of origins) origin.onCall = (call) => call.answer(200, origin.name);
+      balancer.reconfigure({ endpoints: [main.url], pools: { other: [other.url] } });
+      balancer.endpoints.remove(other.url);
+      const away = { path: '/away', pool: 'other' };
+      assert.throws(
+        () => balancer.reconfigure({ maxConcurrentConnections: 1, queue: { size: 0 }, routes: [away], ...change }),
+        { message },
+      );
+      assert.deepEqual(
+        balancer.status().pools.map(({ name, algorithm }) => [name, algorithm]),
+        [
+          ['default', 'round-robin'],
+          ['other', 'round-robin'],
+        ],
+      );
+      assert.equal(balancer.pools.get('late'), undefined);
+      client.send(get('/away'));
+      await client.response(200, 'origin');
+      balancer.reconfigure({ routes: [away] });
+      client.send(get('/away'));
+      await client.response(200, 'origin2');
+    },
+    { origins: 2 },
+  );
+}
 
 wire(
   'another weight counts from the next request on',

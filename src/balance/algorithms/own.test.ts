@@ -112,7 +112,7 @@ test('an algorithm can be changed between two requests', () => {
   const { pool, endpoints, picks } = start(RoundRobin);
   assert.equal(picks(2), 'ab');
   pool.begin(endpoints[0]!);
-  pool.setAlgorithm(LeastConnections);
+  pool.prepareAlgorithm(LeastConnections)();
   assert.equal(picks(4), 'bcbc');
   pool.finish(endpoints[0]!, outcome());
 });
