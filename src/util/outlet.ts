@@ -10,6 +10,25 @@ const HOLD = 8192;
 
 let scratch = Buffer.allocUnsafeSlow(128 * 1024);
 
+/** As much as a read. */
+const MOST_UNDER_WAY = 64 * 1024;
+
+/**
+ * Buffers for what TLS writes, which is done with a piece only in a later turn: with a new one each time, collecting them costs more than all
+ * else of a write (bench/NOTES.md). Each has room for a read and what goes with it.
+ */
+const SPARE_SIZE = 72 * 1024;
+const MOST_SPARE = 128;
+const spare: Buffer[] = [];
+let spares = 0;
+
+function takeSpare(size: number): Buffer {
+  if (size > SPARE_SIZE || (spare.length === 0 && spares === MOST_SPARE)) return Buffer.allocUnsafeSlow(size);
+  if (spare.length > 0) return spare.pop()!;
+  spares++;
+  return Buffer.allocUnsafeSlow(SPARE_SIZE);
+}
+
 /** Those that hold something; it leaves at the end of the turn of the event loop. */
 const turn: (Outlet | null)[] = [];
 let holding = 0;
@@ -51,6 +70,8 @@ let request: WriteRequest | null = null;
 export class Outlet {
   readonly #socket: Socket;
   readonly #direct: boolean;
+  /** With less than this under way it is not full. */
+  readonly #least: number;
   #held = '';
   /** How often what was held has left. */
   departures = 0;
@@ -60,14 +81,17 @@ export class Outlet {
   constructor(socket: Socket) {
     this.#socket = socket;
     this.#direct = !(socket instanceof TLSSocket);
+    this.#least = this.#direct ? 1 : MOST_UNDER_WAY;
   }
 
   /**
    * The kernel has not taken all that was written, and 'drain' will tell when it has. Pieces are as large as a read at most, so that one
-   * direction of a connection holds little more than that.
+   * direction of a connection holds little more than that. What TLS took counts until the next turn, even when it has left, and so as
+   * much as a read is allowed there.
    */
   get full(): boolean {
-    return this.#socket.writableLength !== 0 && this.#socket.writableNeedDrain;
+    const { writableLength, writableNeedDrain } = this.#socket;
+    return writableLength >= this.#least && writableNeedDrain;
   }
 
   /** All that was written has left. */
@@ -90,7 +114,7 @@ export class Outlet {
   /**
    * Writes `before`, `chunk` and `after` (text in latin1), with what is held, in one system call where the kernel takes it. `chunk` is copied,
    * so that its memory, usually a read buffer, may be used again at once; the copy lies in one shared buffer that is given up only when
-   * the kernel did not take all of it. Returns whether more may be written now; if not, 'drain' will come.
+   * the kernel did not take all of it, or in one of some that TLS uses in turns. Returns whether more may be written now; if not, 'drain' will come.
    */
   writeParts(before: string, chunk: Buffer, after: string): boolean {
     const size = chunk.length;
@@ -101,14 +125,27 @@ export class Outlet {
     const text = this.#held + before;
     this.#held = '';
     this.departures++;
-    const total = text.length + size + after.length;
-    if (total > scratch.length) scratch = Buffer.allocUnsafeSlow(total);
-    let at = text === '' ? 0 : scratch.write(text, 0, 'latin1');
-    at += chunk.copy(scratch, at, 0, size);
-    if (after !== '') at += scratch.write(after, at, 'latin1');
-    this.#socket.write(scratch.subarray(0, at));
-    if (this.#socket.writableLength !== 0) scratch = Buffer.allocUnsafeSlow(128 * 1024);
+    if (this.#direct) this.#writeScratch(text, chunk, after);
+    else this.#writeSpare(text, chunk, after);
     return !this.full;
+  }
+
+  #writeScratch(before: string, chunk: Buffer, after: string): void {
+    const total = before.length + chunk.length + after.length;
+    if (total > scratch.length) scratch = Buffer.allocUnsafeSlow(total);
+    this.#socket.write(joined(scratch, before, chunk, after));
+    if (this.#socket.writableLength !== 0) scratch = Buffer.allocUnsafeSlow(128 * 1024);
+  }
+
+  #writeSpare(before: string, chunk: Buffer, after: string): void {
+    const total = before.length + chunk.length + after.length;
+    const buffer = takeSpare(total);
+    this.#socket.write(joined(buffer, before, chunk, after), (error) => {
+      if (buffer.length !== SPARE_SIZE) return;
+      // After an error nobody knows who still reads from it.
+      if (error) spares--;
+      else spare.push(buffer);
+    });
   }
 
   /** Nothing more is written; the other side may go on. */
@@ -154,6 +191,14 @@ export class Outlet {
     };
     request = null;
   }
+}
+
+/** Fills the start of `buffer`. */
+function joined(buffer: Buffer, before: string, chunk: Buffer, after: string): Buffer {
+  let at = before === '' ? 0 : buffer.write(before, 0, 'latin1');
+  at += chunk.copy(buffer, at);
+  if (after !== '') at += buffer.write(after, at, 'latin1');
+  return buffer.subarray(0, at);
 }
 
 function writeError(status: number): Error {

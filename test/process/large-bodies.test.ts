@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { request, type IncomingMessage } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Authority } from '../https/authority.js';
 import { AppFolder, Instance } from './instance.js';
 
 // Bodies of any size pass through `multiserver start` in a bounded piece of memory, whoever is slow.
@@ -56,17 +58,28 @@ createServer((req, res) => {
 
 let folder: AppFolder;
 let instance: Instance;
-let port: number;
+let ports: { readonly [scheme in Scheme]: number };
+
+type Scheme = 'http' | 'https';
 
 before(async () => {
   if (skip !== false) return;
   folder = new AppFolder();
   folder.write('app.mjs', APP);
-  instance = new Instance(['start', 'app.mjs', '-w', '1', '--listen', '127.0.0.1:0'], { cwd: folder.path });
-  port = await instance.port();
+  const { cert, key } = await (await Authority.create()).issue({ names: ['127.0.0.1'] });
+  folder.write('cert.pem', cert);
+  folder.write('key.pem', key);
+  const listen = ['--listen', 'http://127.0.0.1:0', '--listen', 'https://127.0.0.1:0'];
+  const secure = ['--https-cert', 'cert.pem', '--https-key', 'key.pem'];
+  instance = new Instance(['start', 'app.mjs', '-w', '1', ...listen, ...secure], { cwd: folder.path });
+  const { addresses } = await instance.line('boot');
+  const [http, https] = (addresses as string[]).map((address) => Number(new URL(address).port));
+  ports = { http: http!, https: https! };
   // A warm heap is what is measured.
-  for (let i = 0; i < 3; i++) await upload(8 * 1024 * 1024, '/up?n=0');
-  await download(8 * 1024 * 1024);
+  for (const scheme of ['http', 'https'] as const) {
+    for (let i = 0; i < 3; i++) await upload(scheme, 8 * 1024 * 1024);
+    await download(scheme, 8 * 1024 * 1024);
+  }
 });
 
 after(async () => {
@@ -75,16 +88,21 @@ after(async () => {
   folder.remove();
 });
 
-async function open(method: string, path: string, headers = {}): Promise<IncomingMessage> {
-  const sent = request({ port, host: '127.0.0.1', method, path, headers });
+function begin(scheme: Scheme, method: string, path: string, headers = {}): ClientRequest {
+  const where = { port: ports[scheme], host: '127.0.0.1', method, path, headers };
+  return scheme === 'http' ? request(where) : secureRequest({ ...where, rejectUnauthorized: false });
+}
+
+async function open(scheme: Scheme, path: string): Promise<IncomingMessage> {
+  const sent = begin(scheme, 'GET', path);
   sent.end();
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
   return answer;
 }
 
-async function download(size: number, slow = false): Promise<void> {
+async function download(scheme: Scheme, size: number, slow = false): Promise<void> {
   let got = 0;
-  for await (const chunk of await open('GET', `/down?n=${size}`)) {
+  for await (const chunk of await open(scheme, `/down?n=${size}`)) {
     assert.equal((chunk as Buffer)[0], 97 + (got % 8), 'the order of the octets');
     got += (chunk as Buffer).length;
     if (slow && got % 3 === 0) await sleep(5);
@@ -92,8 +110,8 @@ async function download(size: number, slow = false): Promise<void> {
   assert.equal(got, size);
 }
 
-async function upload(size: number, path: string): Promise<void> {
-  const sent = request({ port, host: '127.0.0.1', method: 'POST', path, headers: { 'content-length': size } });
+async function upload(scheme: Scheme, size: number, query = ''): Promise<void> {
+  const sent = begin(scheme, 'POST', `/up?n=0${query}`, { 'content-length': size });
   const answered = once(sent, 'response');
   for (let left = size; left > 0; left -= PIECE.length) if (!sent.write(PIECE)) await once(sent, 'drain');
   sent.end();
@@ -113,17 +131,19 @@ const memory = (): { now: number; peak: number } => {
 const megabytes = (size: number): string => `${Math.round(size / 1024 / 1024)} MiB`;
 
 const WAYS: [what: string, play: () => Promise<void>][] = [
-  [`a download of ${megabytes(SIZE)}`, () => download(SIZE)],
-  [`a download of ${megabytes(SIZE)} by a slow client`, () => download(SIZE, true)],
-  [`an upload of ${megabytes(SIZE)}`, () => upload(SIZE, '/up?n=0')],
-  [`an upload of ${megabytes(SIZE)} to a slow app`, () => upload(SIZE, '/up?n=0&slow=1')],
+  [`a download of ${megabytes(SIZE)}`, () => download('http', SIZE)],
+  [`a download of ${megabytes(SIZE)} by a slow client`, () => download('http', SIZE, true)],
+  [`a download of ${megabytes(SIZE)} by a slow client over TLS`, () => download('https', SIZE, true)],
+  [`an upload of ${megabytes(SIZE)}`, () => upload('http', SIZE)],
+  [`an upload of ${megabytes(SIZE)} to a slow app`, () => upload('http', SIZE, '&slow=1')],
+  [`an upload of ${megabytes(SIZE)} over TLS to a slow app`, () => upload('https', SIZE, '&slow=1')],
   [`a stream of ${EVENTS} events`, events],
 ];
 
 async function events(): Promise<void> {
   let text = '';
   let count = 0;
-  for await (const chunk of (await open('GET', `/events?n=${EVENTS}`)).setEncoding('latin1')) {
+  for await (const chunk of (await open('http', `/events?n=${EVENTS}`)).setEncoding('latin1')) {
     const parts = (text + chunk).split('\n\n');
     text = parts.pop()!;
     for (const part of parts) if (part !== `data: ${count++}`) assert.fail(`event ${count - 1} is ${part}`);
