@@ -94,10 +94,48 @@ test('it hears of endpoints before the next choice and of every attempt, and its
     faulty.problems.map(([message]) => message),
     [
       'The algorithm "mine": onEndpoints threw an error.',
-      'The algorithm "mine": onReply returned something that is not a string; it was left out.',
+      'The algorithm "mine": onReply returned something that is no value of a field; it was left out.',
       'The algorithm "mine": onResult threw an error.',
     ],
   );
+});
+
+test('where it is asynchronous, a rejection is reported and ends nothing', async () => {
+  const own = { pick: (candidates: readonly EndpointView[]) => candidates[0] };
+  for (const method of ['onEndpoints', 'onResult', 'onReply']) {
+    for (const [meant, count] of [
+      [Promise.resolve.bind(Promise), method === 'onReply' ? 1 : 0],
+      [bad, 1],
+    ] as const) {
+      const { pool, problems } = start({ ...own, [method]: async () => meant() });
+      const chosen = pool.pick(request(), null)!;
+      pool.begin(chosen);
+      pool.replyCookie(chosen, request());
+      pool.finish(chosen, outcome());
+      // Were it unhandled, the runner would tell.
+      await new Promise(setImmediate);
+      assert.equal(problems.length, count, method);
+    }
+  }
+});
+
+test('of onReply only what can stand in a field is taken', () => {
+  const pick = (candidates: readonly EndpointView[]) => candidates[0];
+  for (const [value, taken] of [
+    ['a=1; Path=/', true],
+    ['a=\xe9', true],
+    ['', false],
+    ['a=1\r\nX: 1', false],
+    ['a=1\n', false],
+    // Its low octet is a line feed.
+    ['a=\u010a', false],
+    ['a=\0', false],
+    [null, false],
+  ] as const) {
+    const { pool, problems } = start({ pick, onReply: () => value });
+    assert.equal(pool.replyCookie(pool.pick(request(), null)!, request()), taken ? value : undefined);
+    assert.equal(problems.length, taken ? 0 : 1, JSON.stringify(value));
+  }
 });
 
 test("a user's function within one of our algorithms, as key or under stickiness, costs no request either", () => {

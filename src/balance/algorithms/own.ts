@@ -40,7 +40,7 @@ export class OwnAlgorithm implements Algorithm {
   onEndpoints(endpoints: readonly EndpointView[]): void {
     this.#fallback.onEndpoints(endpoints);
     try {
-      this.#own.onEndpoints?.(endpoints);
+      this.#await(this.#own.onEndpoints?.(endpoints), 'onEndpoints');
     } catch (error) {
       this.#problem('onEndpoints threw an error', error);
     }
@@ -48,7 +48,7 @@ export class OwnAlgorithm implements Algorithm {
 
   onResult(endpoint: EndpointView, outcome: Outcome): void {
     try {
-      this.#own.onResult?.(endpoint, outcome);
+      this.#await(this.#own.onResult?.(endpoint, outcome), 'onResult');
     } catch (error) {
       this.#problem('onResult threw an error', error);
     }
@@ -57,12 +57,18 @@ export class OwnAlgorithm implements Algorithm {
   onReply(endpoint: EndpointView, request: RequestView): string | undefined {
     try {
       const cookie: unknown = this.#own.onReply?.(endpoint, request);
-      if (cookie === undefined || typeof cookie === 'string') return cookie;
-      this.#problem('onReply returned something that is not a string; it was left out');
+      if (cookie === undefined || isFieldValue(cookie)) return cookie;
+      if (cookie instanceof Promise) cookie.catch(ignore);
+      this.#problem('onReply returned something that is no value of a field; it was left out');
     } catch (error) {
       this.#problem('onReply threw an error', error);
     }
     return undefined;
+  }
+
+  /** Nothing waits for a promise, but one that is rejected and that nobody heeds would end the process. */
+  #await(result: unknown, method: string): void {
+    if (result instanceof Promise) result.catch((error) => this.#problem(`${method} threw an error`, error));
   }
 
   #problem(message: string, error?: unknown): void {
@@ -75,6 +81,11 @@ export class OwnAlgorithm implements Algorithm {
 /** The same for an algorithm of the package that calls a function of the user's. */
 export function guarded(callsOwn: unknown, algorithm: Algorithm, report: ReportProblem): Algorithm {
   return typeof callsOwn === 'function' ? new OwnAlgorithm(algorithm, report) : algorithm;
+}
+
+/** Written as Latin-1: a line break in it, or what would become one, would begin a field of its own (RFC 9110 §5.5). */
+function isFieldValue(value: unknown): value is string {
+  return typeof value === 'string' && /^[\t\x20-\x7e\x80-\xff]+$/.test(value);
 }
 
 function ignore(): void {}
