@@ -35,30 +35,36 @@ export class DiscoveredEndpoints {
     const source: Source = { found: new Map(), failing: false, missing: '' };
     this.#sources.set(discovery, source);
     return new Promise((resolve) => {
-      discovery.start(
-        (set, missing) => {
-          this.#onChange(discovery, source, set, missing);
-          resolve();
-        },
-        (error) => {
-          this.#fail(discovery, source, error);
-          resolve();
-        },
-      );
+      const onProblem = (error: unknown): void => {
+        this.#fail(discovery, source, asError(error));
+        resolve();
+      };
+      const onChange = (set: readonly DiscoveredEndpoint[], missing?: Error): void => {
+        this.#onChange(discovery, source, set, missing);
+        resolve();
+      };
+      guarded(() => discovery.start(onChange, onProblem), onProblem);
     });
   }
 
   /** Its endpoints leave, as if they had been removed. */
   stop(discovery: Discovery): void {
     if (!this.#sources.delete(discovery)) return;
-    discovery.stop();
+    this.#stop(discovery);
     this.#apply(`${discovery.name} is not asked any more`);
   }
 
   /** Stops them all; the endpoints stay. */
   close(): void {
-    for (const discovery of this.#sources.keys()) discovery.stop();
+    for (const discovery of this.#sources.keys()) this.#stop(discovery);
     this.#sources.clear();
+  }
+
+  #stop(discovery: Discovery): void {
+    guarded(
+      () => discovery.stop(),
+      (error) => this.#onProblem(`${discovery.name} could not be stopped: ${asError(error).message}.`, error),
+    );
   }
 
   #onChange(discovery: Discovery, source: Source, set: readonly DiscoveredEndpoint[], missing?: Error): void {
@@ -101,4 +107,18 @@ export class DiscoveredEndpoints {
       if (!this.#endpoints.has(id)) this.#own.set(id, this.#endpoints.add(id, { weight, priority }));
     }
   }
+}
+
+/** For what is maybe the user's own, and asynchronous though its type is not. */
+function guarded(call: () => unknown, onError: (error: unknown) => void): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch(onError);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -11,6 +11,10 @@ function bad(): never {
   throw new Error('no');
 }
 
+function first(candidates: readonly EndpointView[]) {
+  return candidates[0];
+}
+
 function start(algorithm: unknown, count = 3) {
   const problems: [string, unknown][] = [];
   const onProblem = (message: string, error?: unknown) => problems.push([message, error]);
@@ -101,13 +105,12 @@ test('it hears of endpoints before the next choice and of every attempt, and its
 });
 
 test('where it is asynchronous, a rejection is reported and ends nothing', async () => {
-  const own = { pick: (candidates: readonly EndpointView[]) => candidates[0] };
   for (const method of ['onEndpoints', 'onResult', 'onReply']) {
     for (const [meant, count] of [
       [Promise.resolve.bind(Promise), method === 'onReply' ? 1 : 0],
       [bad, 1],
     ] as const) {
-      const { pool, problems } = start({ ...own, [method]: async () => meant() });
+      const { pool, problems } = start({ pick: first, [method]: async () => meant() });
       const chosen = pool.pick(request(), null)!;
       pool.begin(chosen);
       pool.replyCookie(chosen, request());
@@ -120,7 +123,6 @@ test('where it is asynchronous, a rejection is reported and ends nothing', async
 });
 
 test('of onReply only what can stand in a field is taken', () => {
-  const pick = (candidates: readonly EndpointView[]) => candidates[0];
   for (const [value, taken] of [
     ['a=1; Path=/', true],
     ['a=\xe9', true],
@@ -132,7 +134,7 @@ test('of onReply only what can stand in a field is taken', () => {
     ['a=\0', false],
     [null, false],
   ] as const) {
-    const { pool, problems } = start({ pick, onReply: () => value });
+    const { pool, problems } = start({ pick: first, onReply: () => value });
     assert.equal(pool.replyCookie(pool.pick(request(), null)!, request()), taken ? value : undefined);
     assert.equal(problems.length, taken ? 0 : 1, JSON.stringify(value));
   }
