@@ -81,3 +81,37 @@ test('an endpoint that takes the index of one that has gone does not inherit its
   const counts = tally(30, () => algorithm.pick(set, any));
   assert.ok(Math.abs(counts.c! - 10) <= 2, JSON.stringify(counts));
 });
+
+test('after weights have shrunk, or the heaviest has left, the others have their shares at once', () => {
+  const shrunk = start([100, 100, 100]);
+  shrunk.picks(2);
+  for (const endpoint of shrunk.endpoints) endpoint.weight = 1;
+  assertEven(shrunk.picks(30));
+  const left = start([100, 1, 1, 1]);
+  left.picks(51);
+  assertEven(left.picks(30, left.endpoints.slice(1)));
+});
+
+test('whatever has come before, all shares are exact again after a few turns', () => {
+  const weights = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 2, maxLength: 8 });
+  fc.assert(
+    fc.property(weights, weights, (before, after) => {
+      const { endpoints, algorithm } = start(before.length > after.length ? before.slice(0, after.length) : before);
+      for (let n = 0; n < 100; n++) algorithm.pick(endpoints, any);
+      for (const [i, endpoint] of endpoints.entries()) endpoint.weight = after[i]!;
+      const total = endpoints.reduce((sum, { weight }) => sum + weight, 0);
+      for (let turn = 0; turn < 10; turn++) {
+        const counts = tally(total, () => algorithm.pick(endpoints, any));
+        for (const { id, weight } of endpoints)
+          assert.ok(Math.abs((counts[id] ?? 0) - weight) <= (turn < 9 ? 3 : 0), `${id} in turn ${turn}`);
+      }
+    }),
+    { seed: SEED, numRuns: 50 },
+  );
+});
+
+/** Thirty picks of three, within the two turns that may be owed. */
+function assertEven(picked: string): void {
+  const counts = [...new Set(picked)].map((id) => picked.split(id).length - 1);
+  assert.ok(counts.length === 3 && counts.every((count) => Math.abs(count - 10) <= 3), picked);
+}
