@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Endpoint } from '../balance/endpoint.js';
 import type { ClientInfo } from '../exchange.js';
 import { ClientConnection } from '../http1/client-connection.js';
@@ -24,18 +25,22 @@ const MAX_IDLE = 512;
 /** The connections to one endpoint; the one used last is used first, so that the others can be given up. */
 export class EndpointConnections {
   readonly #endpoint: Endpoint;
-  readonly #settings: ClientSettings;
+  #settings: ClientSettings;
   readonly #idle: ClientConnection[] = [];
   readonly #all = new Set<ClientConnection>();
-  readonly #dial: EndpointDial;
-  readonly #proxyProtocol: number;
+  #dial: EndpointDial;
+  #proxyProtocol: number;
   #closed = false;
 
   constructor(endpoint: Endpoint, settings: UpstreamSettings) {
     this.#endpoint = endpoint;
-    this.#dial = createDial(endpoint.address, { ...settings.endpointTls, ...endpoint.tls });
-    this.#proxyProtocol = endpoint.worker ? 0 : (endpoint.proxyProtocol ?? settings.endpointProxyProtocol);
-    this.#settings = {
+    this.#dial = dialOf(endpoint, settings);
+    this.#proxyProtocol = proxyProtocolOf(endpoint, settings);
+    this.#settings = this.#settingsOf(settings);
+  }
+
+  #settingsOf(settings: UpstreamSettings): ClientSettings {
+    return {
       ...settings,
       onIdle: (connection) => this.#onIdle(connection),
       onClose: (connection) => this.#onClose(connection),
@@ -100,20 +105,46 @@ export class EndpointConnections {
     }
   }
 
-  configure(settings: Partial<UpstreamSettings>): void {
-    Object.assign(this.#settings, settings);
+  /**
+   * Live change, once the returned function is called. `redial`: connections are to be made in another way from now on.
+   * @throws MultiserverError MS_BAD_CERTIFICATE
+   */
+  prepareChange(settings: UpstreamSettings, redial: boolean): () => void {
+    const dial = redial ? dialOf(this.#endpoint, settings) : this.#dial;
+    return () => {
+      Object.assign(this.#settings, settings);
+      if (!redial) return;
+      this.#dial = dial;
+      this.#proxyProtocol = proxyProtocolOf(this.#endpoint, settings);
+      this.#dropIdle();
+      // Those in use serve no further request.
+      this.#settings.onIdle = (connection) => connection.destroy();
+      this.#settings = this.#settingsOf(settings);
+    };
+  }
+
+  #dropIdle(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy();
   }
 
   /** Idle ones at once, those in use when their answer is complete. */
   close(): void {
     this.#closed = true;
-    for (const connection of this.#idle.splice(0)) connection.destroy();
+    this.#dropIdle();
   }
+}
+
+function dialOf({ address, tls }: Endpoint, { endpointTls }: UpstreamSettings): EndpointDial {
+  return createDial(address, { ...endpointTls, ...tls });
+}
+
+function proxyProtocolOf({ worker, proxyProtocol }: Endpoint, { endpointProxyProtocol }: UpstreamSettings): number {
+  return worker ? 0 : (proxyProtocol ?? endpointProxyProtocol);
 }
 
 /** The way out: the connections of every endpoint. */
 export class Upstream {
-  readonly #settings: UpstreamSettings;
+  #settings: UpstreamSettings;
   readonly #endpoints = new Map<Endpoint, EndpointConnections>();
 
   /** @throws MultiserverError MS_BAD_CERTIFICATE */
@@ -150,11 +181,19 @@ export class Upstream {
    * Live change, also for the connections that are there, once the returned function is called.
    * @throws MultiserverError MS_BAD_CERTIFICATE
    */
-  prepareChange(settings: Partial<UpstreamSettings>): () => void {
-    if (settings.endpointTls !== undefined) checkTls(settings.endpointTls);
+  prepareChange(changes: Partial<UpstreamSettings>): () => void {
+    const before = this.#settings;
+    const settings = { ...before, ...changes };
+    checkTls(settings.endpointTls);
+    const redial =
+      settings.endpointProxyProtocol !== before.endpointProxyProtocol ||
+      !isDeepStrictEqual(settings.endpointTls, before.endpointTls);
+    const endpoints = Array.from(this.#endpoints.values(), (connections) =>
+      connections.prepareChange(settings, redial),
+    );
     return () => {
-      Object.assign(this.#settings, settings);
-      for (const connections of this.#endpoints.values()) connections.configure(settings);
+      this.#settings = settings;
+      for (const change of endpoints) change();
     };
   }
 

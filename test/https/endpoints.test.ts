@@ -116,6 +116,32 @@ test('a client certificate is shown, the name asked for is sent, and the host is
   assert.equal(status, 502, refusal);
 });
 
+test('how endpoints are trusted changes live, in both directions, whatever connections there are', async () => {
+  const url = await origin();
+  const balancer = new LoadBalancer({ endpoints: [url] });
+  balancer.events.on('problem', () => {});
+  try {
+    const [address] = await balancer.listen('127.0.0.1:0');
+    assert.ok(address !== undefined && 'port' in address);
+    for (const [endpointTls, expected] of [
+      [{}, 502],
+      [{ ca: authority.cert }, 200],
+      [{ ca: undefined, insecure: true }, 200],
+      [{ insecure: undefined }, 502],
+      [{ ca: authority.cert, servername: 'localhost' }, 200],
+      [{ servername: 'other.example' }, 502],
+    ] as const) {
+      balancer.reconfigure({ endpointTls });
+      const [response] = (await once(get({ port: address.port, agent: false }), 'response')) as [IncomingMessage];
+      response.resume();
+      await once(response, 'end');
+      assert.equal(response.statusCode, expected, JSON.stringify(endpointTls));
+    }
+  } finally {
+    await balancer.close({ timeout: 0 });
+  }
+});
+
 test('a new connection resumes the session of the one before', async () => {
   const balancer = new LoadBalancer({ endpointTls: { ca: authority.cert } });
   try {

@@ -134,6 +134,9 @@ describe('a multiserver before another', () => {
 describe('a connection that names its client', () => {
   /** The first octets of each connection, up to the request. */
   let headers: string[];
+  const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+  /** With a request that is not answered yet. */
+  const held: Socket[] = [];
   let server: Server;
   let url: string;
   const sockets = new Set<Socket>();
@@ -147,7 +150,8 @@ describe('a connection that names its client', () => {
         if (first) headers.push(header);
         else assert.equal(header, '');
         first = false;
-        if (piece.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+        if (piece.includes('GET /held')) held.push(socket);
+        else if (piece.endsWith('\r\n\r\n')) socket.write(OK);
       });
     });
     server.listen(0, '127.0.0.1');
@@ -170,6 +174,25 @@ describe('a connection that names its client', () => {
       agent.destroy();
       const line = (address: string, { from }: Answer) => `PROXY TCP4 ${address} 127.0.0.1 ${from} ${port}\r\n`;
       assert.deepEqual(headers, [line('127.0.0.3', kept), line('127.0.0.4', other), line('127.0.0.4', third)]);
+    });
+  });
+
+  test('does so from a live change on: those that are there, idle or in use, serve no further request', async () => {
+    headers = [];
+    await balancing({ endpoints: [url] }, async (port, balancer) => {
+      for (const [version, begins] of [
+        [0, /^$/],
+        [1, /^PROXY TCP4 127.0.0.1 /],
+        [2, /^\r\n\r\n\0/],
+        [0, /^$/],
+      ] as const) {
+        balancer.reconfigure({ endpointProxyProtocol: version });
+        held.pop()?.write(OK);
+        await ask(port, '127.0.0.1', '127.0.0.1', KEPT);
+        assert.match(headers.at(-1)!, begins);
+        get({ port, path: '/held', agent: false }).on('error', () => {});
+        while (held.length === 0) await sleep(5);
+      }
     });
   });
 
