@@ -27,8 +27,8 @@ export class ChallengeFront {
       SNICallback: (name, done) => done(null, this.#contexts.get(name.toLowerCase())),
       handshakeTimeout: timeout,
     });
-    // Nothing is said in this protocol.
-    this.#server.on('secureConnection', (socket) => socket.end());
+    // Nothing is said in this protocol; who stays, or speaks, is not waited for.
+    this.#server.on('secureConnection', (socket) => socket.on('error', () => {}).destroySoon());
     this.#server.on('tlsClientError', (_, socket) => socket.destroy());
   }
 
