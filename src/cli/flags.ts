@@ -11,6 +11,7 @@ export interface FlagRow extends OptionRow {
 const OWN = 'Start and output:';
 const WORKERS = 'Workers:';
 const BALANCING = 'Balancing:';
+const HTTPS = 'HTTPS:';
 const LIMITS = 'Limits and time-outs:';
 
 const own = (
@@ -111,6 +112,7 @@ const WATCH = withEnv(
 
 /** Rows that are asked for often come under a heading of their own. */
 const balancer = OPTION_ROWS.balancer.filter(hasFlag).map((row) => {
+  if (row.name.startsWith('https.')) return withEnv(row, HTTPS);
   const often =
     ['list', 'boolean', 'algorithm', 'numbers'].includes(row.kind) ||
     /^(maxConcurrent|timeout$|retries|health|queue)/.test(row.name);
