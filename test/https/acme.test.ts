@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { connect, type PeerCertificate } from 'node:tls';
 import { type AcmeOptions, forceHttps, LoadBalancer, type MultiserverError } from 'node-multiserver';
 import { freePorts, Pebble, type PebbleSettings, until } from './pebble.js';
@@ -26,34 +26,41 @@ interface Site {
 
 const gotFor = (site: Site, count: number) => until(() => assert.ok(site.got.length >= count, `${site.got.length}`));
 
-describe('automatic HTTPS with Pebble', { skip: missing }, () => {
-  let storage: string;
-  let httpPort: number;
-  let tlsPort: number;
-  let pebble: Pebble;
-  const ends: (() => Promise<void>)[] = [];
+/** An authority, and the ports of this machine that it looks at. */
+class Place {
+  readonly httpPort: number;
+  readonly tlsPort: number;
+  readonly pebble: Pebble;
+  readonly storage: string = mkdtempSync(join(tmpdir(), 'ms-acme-'));
+  readonly #opened: LoadBalancer[] = [];
 
-  beforeEach(async () => {
-    storage = mkdtempSync(join(tmpdir(), 'ms-acme-'));
-    [httpPort, tlsPort] = (await freePorts(2)) as [number, number];
-  });
-  afterEach(async () => {
-    for (const end of ends.splice(0).toReversed()) await end();
-    rmSync(storage, { recursive: true });
-  });
+  static async create(t: TestContext, settings: Partial<PebbleSettings> = {}): Promise<Place> {
+    const [httpPort, tlsPort] = (await freePorts(2)) as [number, number];
+    const place = new Place(httpPort, tlsPort, await Pebble.start({ httpPort, tlsPort, ...settings }));
+    t.after(() => place.#end());
+    return place;
+  }
 
-  async function startPebble(settings: Partial<PebbleSettings> = {}): Promise<void> {
-    pebble = await Pebble.start({ httpPort, tlsPort, ...settings });
-    ends.push(() => pebble.end());
+  private constructor(httpPort: number, tlsPort: number, pebble: Pebble) {
+    this.httpPort = httpPort;
+    this.tlsPort = tlsPort;
+    this.pebble = pebble;
+  }
+
+  async #end(): Promise<void> {
+    for (const balancer of this.#opened) await balancer.close({ timeout: 0 });
+    await this.pebble.end();
+    rmSync(this.storage, { recursive: true });
   }
 
   /** Listens where the authority looks, unless told otherwise. */
-  async function open(
+  async open(
     acme: AcmeOptions,
-    where = [`http://127.0.0.1:${httpPort}`, `https://127.0.0.1:${tlsPort}`],
+    where = [`http://127.0.0.1:${this.httpPort}`, `https://127.0.0.1:${this.tlsPort}`],
     plugin: (balancer: LoadBalancer) => void = () => {},
   ): Promise<Site> {
-    const { directory, ca } = pebble;
+    const { storage } = this;
+    const { directory, ca } = this.pebble;
     const balancer = new LoadBalancer({ https: { acme: { directory, ca, storage, backoff: '500ms', ...acme } } });
     const site: Site = { balancer, problems: [], got: [] };
     balancer.events.on('problem', (message, error) =>
@@ -62,14 +69,14 @@ describe('automatic HTTPS with Pebble', { skip: missing }, () => {
     balancer.events.on('certificate', (name) => site.got.push(name));
     balancer.get('/', (c) => c.text('own'));
     balancer.configure(plugin);
-    ends.push(() => balancer.close({ timeout: 0 }));
+    this.#opened.push(balancer);
     await balancer.listen(...where);
     return site;
   }
 
-  function served(servername: string, options: { ca?: string; port?: number } = {}): Promise<PeerCertificate> {
+  served(servername: string, options: { ca?: string; port?: number } = {}): Promise<PeerCertificate> {
     return new Promise((resolve, reject) => {
-      const { port = tlsPort, ca } = options;
+      const { port = this.tlsPort, ca } = options;
       const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
       const socket = connect({ host: '127.0.0.1', port, servername, ...trust }, () => {
         resolve(socket.getPeerCertificate());
@@ -79,50 +86,55 @@ describe('automatic HTTPS with Pebble', { skip: missing }, () => {
     });
   }
 
-  const serialServed = async (name: string, port = tlsPort) => (await served(name, { port })).serialNumber;
+  async serialServed(name: string, port = this.tlsPort): Promise<string> {
+    return (await this.served(name, { port })).serialNumber;
+  }
 
   /** Of a plain request. */
-  function statusOf(path: string, host: string): Promise<number> {
+  statusOf(path: string, host: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      const call = httpRequest({ host: '127.0.0.1', port: httpPort, path, headers: { host } }, (response) => {
+      const call = httpRequest({ host: '127.0.0.1', port: this.httpPort, path, headers: { host } }, (response) => {
         resolve(response.resume().statusCode!);
       });
       call.on('error', reject).end();
     });
   }
+}
 
-  test('each name gets a certificate by http-01, before any redirect, from an authority that is hard to please', async () => {
-    await startPebble({ env: STRICT });
-    const redirect = forceHttps({ hosts: ['a.test', 'b.test', 'c.test'], mapTo: tlsPort });
+// Mostly they wait, for a certificate to get old.
+describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () => {
+  test('each name gets a certificate by http-01, before any redirect, from an authority that is hard to please', async (t) => {
+    const place = await Place.create(t, { env: STRICT });
+    const redirect = forceHttps({ hosts: ['a.test', 'b.test', 'c.test'], mapTo: place.tlsPort });
     const acme = { domains: ['a.test', 'b.test', 'C.test'], email: 'me@a.test' };
-    const site = await open(acme, undefined, redirect);
+    const site = await place.open(acme, undefined, redirect);
     await gotFor(site, 3);
-    const root = await pebble.root();
+    const root = await place.pebble.root();
     for (const name of ['a.test', 'b.test', 'c.test']) {
-      assert.equal((await served(name, { ca: root })).subjectaltname, `DNS:${name}`);
+      assert.equal((await place.served(name, { ca: root })).subjectaltname, `DNS:${name}`);
       assert.match(
         site.problems.find(({ message }) => message.includes(name))!.message,
         /^There is no certificate for .* are not served until 127/,
       );
     }
     assert.equal(site.problems.length, 3, JSON.stringify(site.problems));
-    assert.equal(await statusOf('/', 'a.test'), 308);
-    assert.equal(await statusOf('/.well-known/acme-challenge/other', 'a.test'), 308);
-    const [folder] = readdirSync(storage);
-    assert.deepEqual(readdirSync(join(storage, folder!)), ['account.pem', 'certificates', 'challenges']);
-    assert.deepEqual(readdirSync(join(storage, folder!, 'challenges')), []);
+    assert.equal(await place.statusOf('/', 'a.test'), 308);
+    assert.equal(await place.statusOf('/.well-known/acme-challenge/other', 'a.test'), 308);
+    const [folder] = readdirSync(place.storage);
+    assert.deepEqual(readdirSync(join(place.storage, folder!)), ['account.pem', 'certificates', 'challenges']);
+    assert.deepEqual(readdirSync(join(place.storage, folder!, 'challenges')), []);
   });
 
-  test('renewal under load costs no handshake and no connection', async () => {
-    await startPebble({ validity: 6 });
-    const site = await open({ domains: ['a.test'] });
+  test('renewal under load costs no handshake and no connection', async (t) => {
+    const place = await Place.create(t, { validity: 6 });
+    const site = await place.open({ domains: ['a.test'] });
     await gotFor(site, 1);
     const serials = new Set<string>();
     const load = { done: false, handshakes: 0 };
     const loop = async () => {
-      for (; !load.done; load.handshakes++) serials.add(await serialServed('a.test'));
+      for (; !load.done; load.handshakes++) serials.add(await place.serialServed('a.test'));
     };
-    const kept = connect({ host: '127.0.0.1', port: tlsPort, servername: 'a.test', rejectUnauthorized: false });
+    const kept = connect({ host: '127.0.0.1', port: place.tlsPort, servername: 'a.test', rejectUnauthorized: false });
     let lost = false;
     kept.on('error', () => (lost = true)).on('close', () => (lost = true));
     const loads = Promise.all([loop(), loop()]);
@@ -136,14 +148,14 @@ describe('automatic HTTPS with Pebble', { skip: missing }, () => {
     assert.deepEqual(site.problems.slice(1), []);
   });
 
-  test('while the authority is down the old certificate is served, and it is asked again, less and less often', async () => {
-    await startPebble({ validity: 6 });
-    const site = await open({ domains: ['a.test'], backoff: '100ms', maxBackoff: '2s' });
+  test('while the authority is down the old certificate is served, and it is asked again, less and less often', async (t) => {
+    const place = await Place.create(t, { validity: 6 });
+    const site = await place.open({ domains: ['a.test'], backoff: '100ms', maxBackoff: '2s' });
     await gotFor(site, 1);
-    await pebble.kill();
-    const serial = await serialServed('a.test');
+    await place.pebble.kill();
+    const serial = await place.serialServed('a.test');
     await until(() => assert.ok(site.problems.length >= 4));
-    assert.equal(await serialServed('a.test'), serial);
+    assert.equal(await place.serialServed('a.test'), serial);
     const failures = site.problems.slice(1);
     for (const { code, message } of failures) {
       assert.equal(code, 'MS_ACME_FAILED');
@@ -155,39 +167,39 @@ describe('automatic HTTPS with Pebble', { skip: missing }, () => {
     }
     assert.match(failures[2]!.message, /Tried again in 1 s\./);
     const before = site.got.length;
-    await pebble.revive();
+    await place.pebble.revive();
     await gotFor(site, before + 1);
-    assert.notEqual(await serialServed('a.test'), serial);
+    assert.notEqual(await place.serialServed('a.test'), serial);
   });
 
-  test('after a restart the stored certificate is served without asking the authority', async () => {
-    await startPebble();
-    const first = await open({ domains: ['a.test'] });
+  test('after a restart the stored certificate is served without asking the authority', async (t) => {
+    const place = await Place.create(t);
+    const first = await place.open({ domains: ['a.test'] });
     await gotFor(first, 1);
-    const serial = await serialServed('a.test');
+    const serial = await place.serialServed('a.test');
     await first.balancer.close({ timeout: 0 });
-    const again = await open({ domains: ['a.test', 'b.test'] });
-    assert.equal(await serialServed('a.test'), serial);
+    const again = await place.open({ domains: ['a.test', 'b.test'] });
+    assert.equal(await place.serialServed('a.test'), serial);
     await gotFor(again, 1);
     assert.deepEqual(again.got, ['b.test']);
-    assert.equal(pebble.orders, 2, 'one for each');
+    assert.equal(place.pebble.orders, 2, 'one for each');
     await again.balancer.close({ timeout: 0 });
-    await pebble.kill();
-    const alone = await open({ domains: ['a.test', 'b.test'] });
-    assert.equal(await serialServed('a.test'), serial);
+    await place.pebble.kill();
+    const alone = await place.open({ domains: ['a.test', 'b.test'] });
+    assert.equal(await place.serialServed('a.test'), serial);
     assert.deepEqual(alone.problems, []);
   });
 
-  test('what is broken in the storage is told, and got again', async () => {
-    await startPebble();
-    const first = await open({ domains: ['a.test'] });
+  test('what is broken in the storage is told, and got again', async (t) => {
+    const place = await Place.create(t);
+    const first = await place.open({ domains: ['a.test'] });
     await gotFor(first, 1);
     await first.balancer.close({ timeout: 0 });
-    const folder = join(storage, readdirSync(storage)[0]!);
+    const folder = join(place.storage, readdirSync(place.storage)[0]!);
     const file = join(folder, 'certificates', 'a.test.pem');
     writeFileSync(file, readFileSync(file, 'latin1').slice(0, 1200));
     writeFileSync(join(folder, 'account.pem'), 'none');
-    const again = await open({ domains: ['a.test'] });
+    const again = await place.open({ domains: ['a.test'] });
     await gotFor(again, 1);
     assert.match(again.problems[0]!.message, /^The certificate \S+a\.test\.pem .* A new one is ordered\.$/);
     assert.match(
@@ -195,12 +207,12 @@ describe('automatic HTTPS with Pebble', { skip: missing }, () => {
       /^The account key \S+account\.pem cannot be used; a new account is made\.$/,
     );
     assert.equal(again.problems.length, 2);
-    assert.equal((await served('a.test', { ca: await pebble.root() })).subjectaltname, 'DNS:a.test');
+    assert.equal((await place.served('a.test', { ca: await place.pebble.root() })).subjectaltname, 'DNS:a.test');
   });
 
-  test('a name that the authority does not find here is told with its reason, and does not keep others waiting', async () => {
-    await startPebble({ elsewhere: { 'wrong.test': '127.0.0.2' } });
-    const site = await open({ domains: ['wrong.test', 'right.test'], challenge: 'http-01' });
+  test('a name that the authority does not find here is told with its reason, and does not keep others waiting', async (t) => {
+    const place = await Place.create(t, { elsewhere: { 'wrong.test': '127.0.0.2' } });
+    const site = await place.open({ domains: ['wrong.test', 'right.test'], challenge: 'http-01' });
     await gotFor(site, 1);
     assert.deepEqual(site.got, ['right.test']);
     const { message, code } = site.problems[2]!;
@@ -211,17 +223,19 @@ describe('automatic HTTPS with Pebble', { skip: missing }, () => {
     );
   });
 
-  test('where only HTTPS is listened on, tls-alpn-01 is used, and clients meanwhile are served as ever', async () => {
-    await startPebble({ validity: 6 });
-    const site = await open({ domains: ['a.test'] }, [`https://127.0.0.1:${tlsPort}`]);
+  test('where only HTTPS is listened on, tls-alpn-01 is used, and clients meanwhile are served as ever', async (t) => {
+    const place = await Place.create(t, { validity: 6 });
+    const site = await place.open({ domains: ['a.test'] }, [`https://127.0.0.1:${place.tlsPort}`]);
     await gotFor(site, 1);
-    while (site.got.length < 2) assert.equal((await served('a.test')).subjectaltname, 'DNS:a.test');
+    while (site.got.length < 2) assert.equal((await place.served('a.test')).subjectaltname, 'DNS:a.test');
     assert.deepEqual(site.problems.slice(1), []);
   });
 
-  test('http-01 without a plain address says what is missing; without a certificate handshakes are refused', async () => {
-    await startPebble();
-    const site = await open({ domains: ['a.test'], challenge: 'http-01' }, [`https://127.0.0.1:${tlsPort}`]);
+  test('http-01 without a plain address says what is missing; without a certificate handshakes are refused', async (t) => {
+    const place = await Place.create(t);
+    const site = await place.open({ domains: ['a.test'], challenge: 'http-01' }, [
+      `https://127.0.0.1:${place.tlsPort}`,
+    ]);
     await until(() => assert.equal(site.problems.length, 2));
     assert.match(
       site.problems[1]!.message,
@@ -229,20 +243,20 @@ describe('automatic HTTPS with Pebble', { skip: missing }, () => {
     );
   });
 
-  test('of several processes with one storage only one orders, whichever the authority then looks at', async () => {
-    await startPebble();
+  test('of several processes with one storage only one orders, whichever the authority then looks at', async (t) => {
+    const place = await Place.create(t);
     const domains = ['a.test', 'b.test'];
     const [, otherPort] = (await freePorts(2)) as [number, number];
     const sites = await Promise.all([
-      open({ domains }, ['http://127.0.0.1:0', `https://127.0.0.1:${otherPort}`]),
-      open({ domains }),
+      place.open({ domains }, ['http://127.0.0.1:0', `https://127.0.0.1:${otherPort}`]),
+      place.open({ domains }),
     ]);
     await until(() => assert.equal(sites[0].got.length + sites[1].got.length, 2));
-    const root = await pebble.root();
+    const root = await place.pebble.root();
     for (const name of domains) {
-      for (const port of [tlsPort, otherPort]) await until(() => served(name, { port, ca: root }));
-      assert.equal(await serialServed(name, tlsPort), await serialServed(name, otherPort));
+      for (const port of [place.tlsPort, otherPort]) await until(() => place.served(name, { port, ca: root }));
+      assert.equal(await place.serialServed(name, place.tlsPort), await place.serialServed(name, otherPort));
     }
-    assert.equal(pebble.orders, 2);
+    assert.equal(place.pebble.orders, 2);
   });
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -167,14 +168,20 @@ export async function until<T>(attempt: () => T | Promise<T>): Promise<T> {
   }
 }
 
+/** Below those that the kernel gives to clients, so that none of these takes one before it is used. */
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
+
 /** Different ones, which nobody listens on at this moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = FIRST_PORT + randomInt(PORTS);
+    const server = createServer();
+    const listening = once(server.listen(port, '127.0.0.1'), 'listening');
+    if (!(await listening.then(() => true).catch(() => false))) continue;
+    ports.add(port);
+    await once(server.close(), 'close');
   }
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
+  return [...ports];
 }
