@@ -27,7 +27,7 @@ export function wasReset(socket: Socket): boolean {
   return socket.remoteFamily === undefined && socket.localPort !== undefined;
 }
 
-/** OpenSSL's and Node's names for a certificate that does not prove who the endpoint is. */
+/** OpenSSL's and Node's names for a certificate that does not prove who the other side is. */
 const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'it has expired',
   CERT_NOT_YET_VALID: 'it is not valid yet',
@@ -41,9 +41,14 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'it is for another name',
 };
 
+/** Why a connection failed, if it was for the other side's certificate. */
+export function certificateFault({ code = '' }: NodeJS.ErrnoException): string | undefined {
+  return CERTIFICATE_FAULTS[code];
+}
+
 /** Why there is no connection, and the sentence for it. */
 export function connectFailure(error: NodeJS.ErrnoException): [code: ErrorCode, message: string] {
-  const fault = CERTIFICATE_FAULTS[error.code ?? ''];
+  const fault = certificateFault(error);
   const where = describe(error);
   return fault === undefined
     ? ['MS_CONNECT_FAILED', `The endpoint could not be reached${where}.`]

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { MultiserverError } from '../../errors.js';
 import type { AcmeChallenge, ResolvedAcme } from '../../options.js';
 import { readPem } from '../../util/pem.js';
@@ -38,6 +38,8 @@ interface Kept {
 }
 
 const HOUR = 3_600_000;
+/** The longest that an authority can put us off. */
+const DAY = 24 * HOUR;
 /** When another process holds the lock, ms. */
 const LOCKED = 1000;
 /** A failed attempt after the first waits so many times longer than the one before. Let's Encrypt allows five of them an hour. */
@@ -52,6 +54,8 @@ export class CertificateKeeper {
   readonly #kept: readonly Kept[];
   readonly #ca: string | undefined;
   readonly #ending = new AbortController();
+  /** ms since 1970 */
+  #startedAt = 0;
   #running: Promise<void> | undefined;
 
   /** @throws MultiserverError MS_ACME_FAILED when `ca` cannot be read. */
@@ -74,7 +78,8 @@ export class CertificateKeeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#ending;
-    const { store, directory, onProblem } = this.#settings;
+    const { store, directory, wallClock, onProblem } = this.#settings;
+    this.#startedAt = wallClock();
     for (const name of this.#settings.domains) {
       if (store.has(name)) continue;
       onProblem(
@@ -83,10 +88,13 @@ export class CertificateKeeper {
     }
     while (!signal.aborted) {
       for (const kept of this.#kept) {
-        if (!signal.aborted && dueAt(kept) <= this.#settings.wallClock()) await this.#attend(kept);
+        if (signal.aborted || dueAt(kept) > wallClock()) continue;
+        await this.#attend(kept);
+        // There may be thousands, and files are read for each.
+        await turn();
       }
       // The clock of the wall may be set, and machines sleep.
-      const pause = Math.min(Math.min(...this.#kept.map(dueAt)) - this.#settings.wallClock(), HOUR);
+      const pause = Math.min(Math.min(...this.#kept.map(dueAt)) - wallClock(), HOUR);
       await sleep(Math.max(pause, 0), undefined, { signal, ref: false }).catch(() => {});
     }
   }
@@ -100,14 +108,14 @@ export class CertificateKeeper {
         kept.waitUntil = wallClock() + LOCKED;
         return;
       }
-      // Another process may have renewed it.
+      // Another process may have renewed it, or failed to.
       this.#read(kept);
-      if (kept.renewAt <= wallClock()) {
-        await this.#obtain(kept);
-        // Should even the new one be due, not at once.
-        kept.waitUntil = wallClock() + backoff;
-      }
-      kept.failures = 0;
+      this.#recall(kept);
+      if (dueAt(kept) > wallClock()) return;
+      await this.#obtain(kept);
+      store.noteFailures(kept.name, undefined);
+      // Should even the new one be due, not at once.
+      kept.waitUntil = wallClock() + backoff;
     } catch (error) {
       if (!this.#ending.signal.aborted) this.#failed(kept, error as Error);
     } finally {
@@ -132,6 +140,16 @@ export class CertificateKeeper {
     kept.renewAt = 0;
   }
 
+  /** What failed in one process fails in the next; but whoever starts one anew has mended something, perhaps, and is not to wait for long. */
+  #recall(kept: Kept): void {
+    const { store, wallClock, backoff } = this.#settings;
+    const { count, at, until } = store.failuresOf(kept.name) ?? { count: 0, at: 0, until: 0 };
+    kept.failures = count;
+    const due = at < this.#startedAt ? Math.min(until, at + backoff) : until;
+    // A failure in the future: the clock was set back.
+    kept.waitUntil = at > wallClock() ? 0 : due;
+  }
+
   async #obtain(kept: Kept): Promise<void> {
     const { name } = kept;
     const { store, directory, email, answerByTls, onObtained, onProblem, wallClock } = this.#settings;
@@ -140,21 +158,16 @@ export class CertificateKeeper {
     const key = new AccountKey(
       store.accountKey((path) => onProblem(`The account key ${path} cannot be used; a new account is made.`)),
     );
-    const transport = new Transport(this.#ca, signal);
-    try {
-      const authority = new Authority(directory, key, transport);
-      await authority.signIn(email);
-      const prove = (token: string, authorization: string) =>
-        challenge === 'http-01' ? store.publish(token, authorization) : answerByTls(name, authorization);
-      const pem = await orderCertificate({ name, authority, key, challenge, prove, signal });
-      const { names, validTo } = loadCertificate({ cert: pem, key: pem }, wallClock());
-      if (!names.includes(name)) throw acmeFailure('the authority issued a certificate for another name');
-      store.keep(name, pem);
-      this.#read(kept);
-      onObtained(name, store.fileOf(name), validTo);
-    } finally {
-      transport.close();
-    }
+    const authority = new Authority(directory, key, new Transport(this.#ca, signal));
+    await authority.signIn(email);
+    const prove = (token: string, authorization: string) =>
+      challenge === 'http-01' ? store.publish(token, authorization) : answerByTls(name, authorization);
+    const pem = await orderCertificate({ name, authority, key, challenge, prove, signal });
+    const { names, validTo } = loadCertificate({ cert: pem, key: pem }, wallClock());
+    if (!names.includes(name)) throw acmeFailure('the authority issued a certificate for another name');
+    store.keep(name, pem);
+    this.#read(kept);
+    onObtained(name, store.fileOf(name), validTo);
   }
 
   /** After a failure the next one, where there are several: a port may be closed on the way. */
@@ -171,11 +184,17 @@ export class CertificateKeeper {
   }
 
   #failed(kept: Kept, error: Error): void {
-    const { wallClock, random, backoff, maxBackoff, onProblem } = this.#settings;
-    const asked = error instanceof MultiserverError ? 1000 * error.retryAfter : 0;
-    const grown = backoff * GROWTH ** kept.failures++ * (0.8 + 0.4 * random());
-    const pause = Math.min(Math.max(asked, grown), maxBackoff);
-    kept.waitUntil = wallClock() + pause;
+    const { store, wallClock, random, backoff, maxBackoff, onProblem } = this.#settings;
+    const asked = error instanceof MultiserverError ? Math.min(1000 * error.retryAfter, DAY) : 0;
+    const grown = Math.min(backoff * GROWTH ** kept.failures++ * (0.8 + 0.4 * random()), maxBackoff);
+    const pause = Math.max(asked, grown);
+    const at = wallClock();
+    kept.waitUntil = at + pause;
+    try {
+      store.noteFailures(kept.name, { count: kept.failures, at, until: kept.waitUntil });
+    } catch {
+      // Perhaps it is the folder that failed.
+    }
     const again = `Tried again in ${pause < 90_000 ? `${Math.round(pause / 1000)} s` : `${Math.round(pause / 60_000)} min`}.`;
     onProblem(
       `No new certificate for ${kept.name}: ${error.message.replace(/\.$/, '')}. ${again} ${stateOf(kept, wallClock())}`,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -24,17 +24,18 @@ test('keys are for their owner alone, and an account stays the same', () => {
   assert.deepEqual(readdirSync(join(store.folder, 'certificates')), ['a.example.pem']);
 });
 
-test('only one process at a time holds the lock; one that is dead for half a minute loses it', () => {
-  const [one, other] = [new AcmeStorage(join(folder, 'lock')), new AcmeStorage(join(folder, 'lock'))];
-  const unlock = one.lock();
-  assert.ok(unlock);
-  assert.equal(other.lock(), undefined);
-  unlock();
-  assert.ok(other.lock());
-  const longAgo = new Date(Date.now() - 31_000);
-  utimesSync(join(one.folder, 'lock'), longAgo, longAgo);
-  assert.ok(one.lock());
-  assert.equal(other.lock(), undefined);
+test('failures are known to every process, until it has gone well', () => {
+  const [one, other] = [new AcmeStorage(join(folder, 'failures')), new AcmeStorage(join(folder, 'failures'))];
+  assert.equal(one.failuresOf('a.example'), undefined);
+  one.noteFailures('a.example', { count: 2, at: 5, until: 7 });
+  assert.deepEqual(other.failuresOf('a.example'), { count: 2, at: 5, until: 7 });
+  assert.equal(other.failuresOf('b.example'), undefined);
+  other.noteFailures('a.example', undefined);
+  assert.equal(one.failuresOf('a.example'), undefined);
+  for (const damaged of ['', '{"count":1}', 'null']) {
+    writeFileSync(join(one.folder, 'failures', 'a.example.json'), damaged);
+    assert.equal(one.failuresOf('a.example'), undefined);
+  }
 });
 
 test('an answer is there for every process until it is withdrawn, and is all that a token can name', () => {

@@ -1,24 +1,20 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { now } from '../../util/clock.js';
 import { writePrivateFile } from '../../util/private-file.js';
 import { acmeFailure } from './failure.js';
+import { LockFile } from './lock.js';
 
-/** How often whoever holds the lock shows that he lives, and after what time without it he does not, ms. */
-const HEARTBEAT = 5000;
-const DEAD = 30_000;
+/** Attempts in a row that failed. */
+export interface Failures {
+  readonly count: number;
+  /** Of the last one, ms since 1970. */
+  readonly at: number;
+  /** When the next one is due, ms since 1970. */
+  readonly until: number;
+}
+
 /** RFC 8555 §8.3: base64url; also fit for the name of a file. */
 const TOKEN = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -28,14 +24,17 @@ const TOKEN = /^[A-Za-z0-9_-]{1,128}$/;
  *     account.pem            the private key of the account
  *     certificates/NAME.pem  private key, certificate and chain
  *     challenges/TOKEN       what the authority must be answered, by whichever process it asks
+ *     failures/NAME.json     while there are any: so that a restart, or another process, does not try again at once
  *     lock                   of the process that talks to the authority
  */
 export class AcmeStorage {
   readonly folder: string;
+  readonly #lock: LockFile;
 
   /** @throws MultiserverError MS_ACME_FAILED when nothing could be kept there. */
   constructor(folder: string) {
     this.folder = folder;
+    this.#lock = new LockFile(join(folder, 'lock'), now);
     try {
       for (const part of ['certificates', 'challenges']) {
         mkdirSync(join(folder, part), { recursive: true, mode: 0o700 });
@@ -97,51 +96,32 @@ export class AcmeStorage {
     }
   }
 
-  /** Undefined: another process has it. What it returns gives it back. A process that was killed keeps it for half a minute. */
-  lock(): (() => void) | undefined {
-    const path = join(this.folder, 'lock');
-    if (!take(path)) {
-      if (!isDead(path)) return undefined;
-      // Should two do this at the same moment, both get it, and both order: a waste, no more.
-      const dead = `${path}.${process.pid}`;
-      try {
-        renameSync(path, dead);
-      } catch {
-        return undefined;
-      }
-      rmSync(dead, { force: true });
-      if (!take(path)) return undefined;
+  failuresOf(name: string): Failures | undefined {
+    try {
+      const { count, at, until } = JSON.parse(readFileSync(this.#failuresFile(name), 'utf8')) as Partial<Failures>;
+      if (typeof count === 'number' && typeof at === 'number' && typeof until === 'number') return { count, at, until };
+    } catch {
+      // none, or nobody knows what
     }
+    return undefined;
+  }
+
+  /** Undefined: it has gone well. */
+  noteFailures(name: string, failures: Failures | undefined): void {
+    const path = this.#failuresFile(name);
+    if (failures === undefined) rmSync(path, { force: true });
+    else writePrivateFile(path, JSON.stringify(failures));
+  }
+
+  #failuresFile(name: string): string {
+    return join(this.folder, 'failures', `${name}.json`);
+  }
+
+  /** Undefined: another process has it. What it returns gives it back. */
+  lock(): (() => void) | undefined {
+    const unlock = this.#lock.take();
     // What a process left behind that was killed.
-    for (const token of readdirSync(join(this.folder, 'challenges'))) this.#forget(token);
-    const heart = setInterval(() => touch(path), HEARTBEAT).unref();
-    return () => {
-      clearInterval(heart);
-      rmSync(path, { force: true });
-    };
-  }
-}
-
-function take(path: string): boolean {
-  try {
-    writeFileSync(path, `${process.pid}\n`, { mode: 0o600, flag: 'wx' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function isDead(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && Date.now() - stat.mtimeMs > DEAD;
-}
-
-function touch(path: string): void {
-  const now = new Date();
-  try {
-    utimesSync(path, now, now);
-  } catch {
-    // taken away; whoever has it now orders in vain, no more
+    if (unlock !== undefined) for (const token of readdirSync(join(this.folder, 'challenges'))) this.#forget(token);
+    return unlock;
   }
 }

@@ -1,5 +1,6 @@
-import { Agent, request } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
+import { request } from 'node:https';
+import { certificateFault } from '../../http1/client-errors.js';
 import { acmeFailure } from './failure.js';
 
 export interface AcmeReply {
@@ -13,14 +14,14 @@ const PATIENCE = 30_000;
 /** Of an answer, in characters: a certificate with its chain has some thousands. */
 const MOST_TEXT = 1_000_000;
 
-/** Requests to an authority, one after another. */
+/** Requests to an authority, each on a connection of its own: one that was kept may be closed just when it is used again. */
 export class Transport {
-  readonly #agent: Agent;
+  readonly #ca: string | undefined;
   readonly #signal: AbortSignal;
 
   /** `ca`: trusted instead of the system's authorities. */
   constructor(ca: string | undefined, signal: AbortSignal) {
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 1, ...(ca === undefined ? {} : { ca }) });
+    this.#ca = ca;
     this.#signal = signal;
   }
 
@@ -30,9 +31,15 @@ export class Transport {
       return await this.#send(method, url, body);
     } catch (cause) {
       const { message, code } = cause as NodeJS.ErrnoException;
-      const why = message === '' ? (code ?? 'no connection') : message;
+      const authority = `the authority ${URL.canParse(url) ? new URL(url).host : url}`;
+      const fault = certificateFault(cause as Error);
+      if (fault !== undefined)
+        throw acmeFailure(
+          `${authority} has a certificate that is not to be trusted: ${fault} (${code}); https.acme.ca names its root where the system does not know it`,
+          cause,
+        );
       throw acmeFailure(
-        `the authority ${URL.canParse(url) ? new URL(url).host : url} cannot be reached (${why})`,
+        `${authority} cannot be reached (${message === '' ? (code ?? 'no connection') : message})`,
         cause,
       );
     }
@@ -46,7 +53,8 @@ export class Transport {
         ...(method === 'POST' ? { 'Content-Type': 'application/jose+json' } : {}),
         'Accept-Language': 'en',
       };
-      const call = request(url, { method, headers, agent: this.#agent, signal: this.#signal }, (response) => {
+      const trust = this.#ca === undefined ? {} : { ca: this.#ca };
+      const call = request(url, { method, headers, ...trust, agent: false, signal: this.#signal }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (piece: string) => {
@@ -64,9 +72,5 @@ export class Transport {
       });
       call.end(body);
     });
-  }
-
-  close(): void {
-    this.#agent.destroy();
   }
 }
