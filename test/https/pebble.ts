@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Authority } from './authority.js';
 
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 const RESOLVER_ONLY = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
 
 export interface PebbleSettings {

@@ -2,10 +2,11 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { MultiserverError } from '../../errors.js';
 import type { AcmeChallenge, ResolvedAcme } from '../../options.js';
 import { readPem } from '../../util/pem.js';
-import { type Certificate, loadCertificate } from '../certificates.js';
+import { loadCertificate } from '../certificates.js';
 import { AccountKey } from './account-key.js';
 import { Authority } from './authority.js';
 import { acmeFailure } from './failure.js';
+import { dueAt, inWords, type Kept, lackOf, newKept, renewalOf, stateOf } from './kept.js';
 import { orderCertificate } from './order.js';
 import type { AcmeStorage } from './storage.js';
 import { Transport } from './transport.js';
@@ -24,19 +25,6 @@ export interface KeeperSettings extends ResolvedAcme {
   readonly onProblem: (message: string, error?: unknown) => void;
 }
 
-/** A name, and how it stands with its certificate. */
-interface Kept {
-  readonly name: string;
-  /** Of the certificate in the store. */
-  validTo: Date | undefined;
-  /** When a new one is due, ms since 1970. */
-  renewAt: number;
-  /** Attempts in a row that failed. */
-  failures: number;
-  /** Nothing is tried earlier, ms since 1970. */
-  waitUntil: number;
-}
-
 const HOUR = 3_600_000;
 /** The longest that an authority can put us off. */
 const DAY = 24 * HOUR;
@@ -44,10 +32,6 @@ const DAY = 24 * HOUR;
 const LOCKED = 1000;
 /** A failed attempt after the first waits so many times longer than the one before. Let's Encrypt allows five of them an hour. */
 const GROWTH = 3;
-/** Renewed after this part of its life, or earlier by up to the second: not all that were issued on one day on one day. */
-const RENEWAL = 2 / 3;
-const JITTER = 1 / 30;
-
 /** Sees to it that each name has a certificate in the store, got from the authority and renewed in time. */
 export class CertificateKeeper {
   readonly #settings: KeeperSettings;
@@ -63,7 +47,7 @@ export class CertificateKeeper {
     const { ca } = settings;
     this.#settings = settings;
     this.#ca = ca === undefined ? undefined : readPem(ca, 'certificate', acmeFailure).toString();
-    this.#kept = settings.domains.map((name) => ({ name, validTo: undefined, renewAt: 0, failures: 0, waitUntil: 0 }));
+    this.#kept = settings.domains.map(newKept);
   }
 
   /** A second call does nothing. */
@@ -78,25 +62,37 @@ export class CertificateKeeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#ending;
-    const { store, directory, wallClock, onProblem } = this.#settings;
+    const { wallClock } = this.#settings;
     this.#startedAt = wallClock();
-    for (const name of this.#settings.domains) {
-      if (store.has(name)) continue;
-      onProblem(
-        `There is no certificate for ${name} yet: HTTPS clients that ask for it are not served until ${hostOf(directory)} has issued one.`,
-      );
+    for (const kept of this.#kept) {
+      if (signal.aborted) return;
+      this.#begin(kept);
+      // There may be thousands, and files are read for each.
+      await turn();
     }
     while (!signal.aborted) {
       for (const kept of this.#kept) {
         if (signal.aborted || dueAt(kept) > wallClock()) continue;
         await this.#attend(kept);
-        // There may be thousands, and files are read for each.
         await turn();
       }
       // The clock of the wall may be set, and machines sleep.
       const pause = Math.min(Math.min(...this.#kept.map(dueAt)) - wallClock(), HOUR);
       await sleep(Math.max(pause, 0), undefined, { signal, ref: false }).catch(() => {});
     }
+  }
+
+  #begin(kept: Kept): void {
+    const { store, directory, wallClock, onProblem } = this.#settings;
+    const { name } = kept;
+    this.#read(kept);
+    this.#recall(kept);
+    const now = wallClock();
+    const { validTo, waitUntil } = kept;
+    // One that cannot be used was told by now.
+    if (validTo === undefined ? store.has(name) : validTo.getTime() > now) return;
+    const again = waitUntil > now ? ` The last attempt failed; tried again in ${inWords(waitUntil - now)}.` : '';
+    onProblem(`${lackOf(kept)} until ${new URL(directory).host} has issued a new one.${again}`);
   }
 
   async #attend(kept: Kept): Promise<void> {
@@ -132,10 +128,13 @@ export class CertificateKeeper {
         const certificate = loadCertificate(sourceOf(store, kept.name), wallClock(), undefined, true);
         kept.validTo = certificate.validTo;
         if (certificate.validTo.getTime() !== before) kept.renewAt = renewalOf(certificate, random);
+        kept.fault = '';
         return;
       }
     } catch (error) {
-      onProblem(`${(error as Error).message} A new one is ordered.`, error);
+      const fault = (error as Error).message;
+      if (fault !== kept.fault) onProblem(`${fault} A new one is ordered.`, error);
+      kept.fault = fault;
     }
     kept.renewAt = 0;
   }
@@ -187,7 +186,7 @@ export class CertificateKeeper {
     const { store, wallClock, random, backoff, maxBackoff, onProblem } = this.#settings;
     const asked = error instanceof MultiserverError ? Math.min(1000 * error.retryAfter, DAY) : 0;
     const grown = Math.min(backoff * GROWTH ** kept.failures++ * (0.8 + 0.4 * random()), maxBackoff);
-    const pause = Math.max(asked, grown);
+    const pause = Math.round(Math.max(asked, grown));
     const at = wallClock();
     kept.waitUntil = at + pause;
     try {
@@ -195,41 +194,13 @@ export class CertificateKeeper {
     } catch {
       // Perhaps it is the folder that failed.
     }
-    const again = `Tried again in ${pause < 90_000 ? `${Math.round(pause / 1000)} s` : `${Math.round(pause / 60_000)} min`}.`;
-    onProblem(
-      `No new certificate for ${kept.name}: ${error.message.replace(/\.$/, '')}. ${again} ${stateOf(kept, wallClock())}`,
-      error,
-    );
+    const what = `No new certificate for ${kept.name}: ${error.message.replace(/\.$/, '')}.`;
+    onProblem(`${what} Tried again in ${inWords(pause)}. ${stateOf(kept, at)}`, error);
   }
-}
-
-/** ms since 1970 */
-export function renewalOf(
-  { validFrom, validTo }: Pick<Certificate, 'validFrom' | 'validTo'>,
-  random: () => number,
-): number {
-  const [from, to] = [validFrom.getTime(), validTo.getTime()];
-  return from + (to - from) * (RENEWAL - JITTER * random());
 }
 
 /** Where the store has it. */
 export function sourceOf(store: AcmeStorage, name: string): { cert: string; key: string } {
   const file = store.fileOf(name);
   return { cert: file, key: file };
-}
-
-function stateOf({ validTo }: Kept, now: number): string {
-  if (validTo === undefined) return 'Until then HTTPS clients that ask for it are not served.';
-  const until = validTo.toISOString();
-  return validTo.getTime() > now
-    ? `The one in use, valid until ${until}, stays.`
-    : `The one in use expired on ${until}: clients refuse it.`;
-}
-
-function dueAt({ renewAt, waitUntil }: Kept): number {
-  return Math.max(renewAt, waitUntil);
-}
-
-function hostOf(url: string): string {
-  return new URL(url).host;
 }

@@ -33,7 +33,7 @@ export class LockFile {
     const heart = setInterval(() => touch(this.#path), HEARTBEAT).unref();
     return () => {
       clearInterval(heart);
-      if (read(this.#path) === mine) rmSync(this.#path, { force: true });
+      giveBack(this.#path, mine);
     };
   }
 
@@ -55,11 +55,11 @@ function create(path: string, content: string): boolean {
   }
 }
 
-function read(path: string): string {
+function giveBack(path: string, mine: string): void {
   try {
-    return readFileSync(path, 'latin1');
+    if (readFileSync(path, 'latin1') === mine) rmSync(path);
   } catch {
-    return ''; // taken away
+    // gone already; or it cannot be removed, and others wait until it is dead
   }
 }
 

@@ -41,7 +41,9 @@ test('failures are known to every process, until it has gone well', () => {
 test('an answer is there for every process until it is withdrawn, and is all that a token can name', () => {
   const [one, other] = [new AcmeStorage(join(folder, 'answers')), new AcmeStorage(join(folder, 'answers'))];
   one.accountKey(noProblem);
+  one.publish('of-one-that-was-killed', 'answer');
   const withdraw = one.publish('to-ken_1', 'answer');
+  assert.equal(other.answerTo('of-one-that-was-killed'), undefined);
   assert.equal(other.answerTo('to-ken_1'), 'answer');
   for (const token of ['', '.', '..', '../account.pem', '%2e%2e', 'other', 'to-ken_1?x', 'x'.repeat(200)]) {
     assert.equal(other.answerTo(token), undefined, token);

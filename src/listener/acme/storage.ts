@@ -75,15 +75,14 @@ export class AcmeStorage {
     return privateKey;
   }
 
-  /** What it returns withdraws the answer. */
+  /** Instead of any other; only whoever holds the lock does this. What it returns withdraws the answer. */
   publish(token: string, answer: string): () => void {
     if (!TOKEN.test(token)) throw acmeFailure('the authority sent a token that is none');
-    writePrivateFile(join(this.folder, 'challenges', token), answer);
-    return () => this.#forget(token);
-  }
-
-  #forget(token: string): void {
-    rmSync(join(this.folder, 'challenges', token), { force: true });
+    const folder = join(this.folder, 'challenges');
+    // What a process left behind that was killed.
+    for (const old of readdirSync(folder)) rmSync(join(folder, old), { force: true });
+    writePrivateFile(join(folder, token), answer);
+    return () => rmSync(join(folder, token), { force: true });
   }
 
   /** Undefined: no process has published one. */
@@ -119,9 +118,6 @@ export class AcmeStorage {
 
   /** Undefined: another process has it. What it returns gives it back. */
   lock(): (() => void) | undefined {
-    const unlock = this.#lock.take();
-    // What a process left behind that was killed.
-    if (unlock !== undefined) for (const token of readdirSync(join(this.folder, 'challenges'))) this.#forget(token);
-    return unlock;
+    return this.#lock.take();
   }
 }

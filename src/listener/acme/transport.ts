@@ -35,7 +35,7 @@ export class Transport {
       const fault = certificateFault(cause as Error);
       if (fault !== undefined)
         throw acmeFailure(
-          `${authority} has a certificate that is not to be trusted: ${fault} (${code}); https.acme.ca names its root where the system does not know it`,
+          `${authority} has a certificate that is not to be trusted: ${fault} (${code}); give its root as https.acme.ca (--acme-ca) where the system does not know it`,
           cause,
         );
       throw acmeFailure(

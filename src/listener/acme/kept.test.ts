@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { renewalOf } from './keeper.js';
+import { renewalOf } from './kept.js';
 
 const DAY = 86_400_000;
 
