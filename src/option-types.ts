@@ -19,7 +19,7 @@ export interface PoolOptions {
   maxConcurrent?: number | undefined;
   /** WebSockets and event streams at once. */
   maxLongLived?: number | undefined;
-  /** Over what time WebSockets (status 1001) and event streams (after an event) are ended when their endpoint is drained. */
+  /** Over what time WebSockets (status 1001) and event streams (after an event) are ended when their endpoint is drained or in maintenance. */
   drainTime?: Duration | undefined;
   /** In which the weight of an endpoint that joins a working pool, and its limit, grow from 10 % to 100 %. */
   slowStart?: Duration | undefined;

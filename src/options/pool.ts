@@ -153,7 +153,7 @@ export const POOL = {
     '30s',
     0,
     DAY,
-    'Over what time the WebSockets and event streams of an endpoint that is drained are ended, one after another; also at the end of all.',
+    'Over what time the WebSockets and event streams of an endpoint that is drained or in maintenance are ended, one after another; also at the end of all.',
   ),
   slowStart: row.duration(
     0,

@@ -59,7 +59,7 @@ export class PoolStage {
             checks.forget(endpoint);
             upstream.release(endpoint);
             this.workers.onGone(endpoint);
-          } else if (to === 'draining') this.#lasting.drain(endpoint, this.#options.drainTime);
+          } else if (to === 'draining' || to === 'maintenance') this.#lasting.drain(endpoint, this.#options.drainTime);
           onChange(endpoint, from, to, reason);
         },
         verdictOn: (endpoint) => checks.verdictOn(endpoint),

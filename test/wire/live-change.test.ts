@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { LEAST_CONNECTIONS, type LoadBalancerOptions } from 'node-multiserver';
-import { get, post, wire } from './harness.js';
+import { get, head, pause, post, type Stage, wire } from './harness.js';
 
 wire(
   'another algorithm takes over at once, and what is in progress ends as it began',
@@ -184,3 +184,35 @@ wire('an endpoint that is removed ends its requests, and may be added again mean
   await stage.until('the old one to be gone', () => balancer.status().endpoints.length === 1);
   assert.equal(balancer.endpoints.find(origin.url)?.state, 'ready');
 });
+
+const streams = async (stage: Stage, count: number) => {
+  const { origin } = stage;
+  origin.onCall = (call) =>
+    call.send(head('HTTP/1.1 200 OK', 'Content-Type: text/event-stream', 'Connection: close'), 'data: 1\n\n');
+  const clients: Stage['clients'] = [];
+  for (let i = 1; i <= count; i++) {
+    clients.push(stage.connect().send(get(`/${i}`)));
+    await stage.until('the stream to begin', () => stage.balancer.status().pools[0]!.longLived === i);
+  }
+  return clients;
+};
+
+for (const how of ['drain', 'maintenance'] as const) {
+  wire(
+    `${how} of an endpoint ends its event streams one after another; when it takes requests again before, the rest stay`,
+    async (stage) => {
+      const { origin, balancer } = stage;
+      const clients = await streams(stage, 4);
+      balancer.endpoints[how](origin.url);
+      await clients[0]!.response(200, 'data: 1\n\n');
+      balancer.endpoints.resume(origin.url);
+      // The next two would have had their turn.
+      await pause(600);
+      assert.equal(balancer.status().inFlight, 3);
+      balancer.reconfigure({ drainTime: 0 });
+      balancer.endpoints[how](origin.url);
+      for (const client of clients.slice(1)) await client.response(200, 'data: 1\n\n');
+    },
+    { options: { drainTime: 1000 } },
+  );
+}
