@@ -65,8 +65,8 @@ export class Listener {
   readonly #ports: Port[] = [];
   readonly #waiting: { readonly socket: Socket; readonly opening: Opening }[] = [];
   readonly #front: SecureFront | null;
-  /** In the middle of a TLS handshake, by {@link peerOf}, with the client that a proxy named; they count as connections. */
-  readonly #handshakes = new Map<string, { readonly socket: Socket; readonly client: ClientInfo }>();
+  /** In the middle of a TLS handshake, with the client that a proxy named; they count as connections. */
+  readonly #handshakes = new Map<Socket, ClientInfo>();
   /** Before the end of their PROXY header; they count as connections. */
   readonly #greetings = new Set<Socket>();
   readonly #clients = new ClientCounts();
@@ -83,7 +83,7 @@ export class Listener {
     this.#front =
       https === undefined
         ? null
-        : new SecureFront({ ...https, hits, onProblem, onSecure: (socket) => this.#onSecure(socket) });
+        : new SecureFront({ ...https, hits, onProblem, onSecure: (socket, raw) => this.#onSecure(socket, raw) });
   }
 
   /** Takes new certificates from their files. */
@@ -219,27 +219,28 @@ export class Listener {
   }
 
   #shakeHands(socket: Socket, client: ClientInfo, rest: Buffer): void {
-    const peer = peerOf(socket);
-    this.#handshakes.set(peer, { socket, client });
+    this.#handshakes.set(socket, client);
     this.#clients.add(client.address);
     socket.on('error', () => {});
     socket.once('close', () => {
-      if (this.#handshakes.get(peer)?.socket === socket) this.#endHandshake(peer, client);
+      this.#endHandshake(socket);
       this.#admit();
     });
     if (rest.length > 0) socket.unshift(rest);
     this.#front!.open(socket);
   }
 
-  #endHandshake(peer: string, client: ClientInfo): void {
-    this.#handshakes.delete(peer);
+  /** Gives its client; undefined when it had ended already. */
+  #endHandshake(socket: Socket): ClientInfo | undefined {
+    const client = this.#handshakes.get(socket);
+    if (client === undefined) return undefined;
+    this.#handshakes.delete(socket);
     this.#clients.remove(client.address);
+    return client;
   }
 
-  #onSecure(socket: TLSSocket): void {
-    const peer = peerOf(socket);
-    const client = this.#handshakes.get(peer)?.client;
-    if (client !== undefined) this.#endHandshake(peer, client);
+  #onSecure(socket: TLSSocket, raw: Socket): void {
+    const client = this.#endHandshake(raw);
     if (this.#closing || client === undefined) socket.destroy();
     else this.#serve(client, NOTHING, (onRead) => streamingSocket(socket, onRead));
   }
@@ -284,7 +285,7 @@ export class Listener {
     this.#closing = true;
     for (const port of this.#ports) port.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
-    for (const { socket } of this.#handshakes.values()) socket.destroy();
+    for (const socket of this.#handshakes.keys()) socket.destroy();
     for (const socket of this.#greetings) socket.destroy();
     this.#refusals.destroy();
     const served = new Promise<void>((resolve) => {
@@ -300,11 +301,6 @@ export class Listener {
   destroy(): void {
     for (const connection of this.connections) connection.destroy();
   }
-}
-
-/** What tells one TCP connection from all others; the same before and after the TLS handshake. */
-function peerOf({ remoteAddress, remotePort, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localPort}`;
 }
 
 /** Empty on a Unix socket, or when the client is gone already. */

@@ -11,8 +11,8 @@ export interface SecureFrontSettings extends Omit<ResolvedHttps, 'acme' | 'certi
   readonly certificates: readonly TableSource[];
   /** ms since 1970 */
   readonly wallClock: () => number;
-  /** Called once for each handshake that is complete. */
-  readonly onSecure: (socket: TLSSocket) => void;
+  /** Called once for each handshake that is complete; `raw` is what was given to {@link SecureFront.open}. */
+  readonly onSecure: (socket: TLSSocket, raw: Socket) => void;
   readonly onProblem: (message: string, error?: unknown) => void;
   readonly hits: LimitHits;
 }
@@ -50,7 +50,7 @@ export class SecureFront {
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: settings.handshakeTimeout,
     });
-    this.#server.on('secureConnection', settings.onSecure);
+    this.#server.on('secureConnection', (socket) => settings.onSecure(socket, rawOf(socket)));
     // Node leaves a connection open whose handshake took too long.
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') settings.hits['https.handshakeTimeout']++;
@@ -76,6 +76,14 @@ export class SecureFront {
     if (!replaced && !renewed) return;
     this.#server.setSecureContext({ ...optionsOf(this.#certificates), ticketKeys: this.#ticketKeys.keys });
   }
+}
+
+/**
+ * What a TLS socket was made of. Node has no public name for it (this one is that of Node 20 to 26), and addresses do not tell: all
+ * clients of a Unix socket have the same, none.
+ */
+function rawOf(socket: TLSSocket): Socket {
+  return (socket as unknown as { _parent: Socket })._parent;
 }
 
 /** Without a certificate every handshake is refused. */

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
@@ -77,6 +80,23 @@ describe('behind a proxy that names the client', () => {
       raw.write(V1);
       const socket = connectSecurely({ socket: raw, servername: 'localhost', rejectUnauthorized: false });
       assert.match(await answer(socket, REQUEST), /\r\n\r\n192\.0\.2\.7 8443 https \/x$/);
+    });
+  });
+
+  test('over TLS on a Unix socket, where all have the same address, nobody is taken for another', async () => {
+    await serving({ https: issued }, async (_, balancer) => {
+      const path = join(mkdtempSync(join(tmpdir(), 'ms-proxied-')), 'front.sock');
+      await balancer.listen({ path, secure: true });
+      const names = Array.from({ length: 8 }, (_, i) => `192.0.2.${i}`);
+      const texts = names.map((name) => {
+        const raw = connect(path);
+        raw.write(`PROXY TCP4 ${name} 198.51.100.1 50000 8443\r\n`);
+        return answer(connectSecurely({ socket: raw, servername: 'localhost', rejectUnauthorized: false }), REQUEST);
+      });
+      for (const [i, text] of (await Promise.all(texts)).entries()) {
+        assert.equal(text.split('\r\n\r\n')[1], `${names[i]} 8443 https /x`);
+      }
+      rmSync(dirname(path), { recursive: true });
     });
   });
 
