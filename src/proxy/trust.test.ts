@@ -104,6 +104,18 @@ describe('whom a request is from', () => {
     assert.equal(ask(['10.0.0.0/8'], { ...proxy, fields }).forwarded?.proto, 'https');
   });
 
+  test('is told by the nearest proxy where it does not know the address, as of a client on a Unix socket', () => {
+    const said = [
+      ['X-Forwarded-For', 'unknown', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'shop.example'],
+      ['Forwarded', 'for=unknown;proto=https;host=shop.example'],
+      ['Forwarded', 'for=203.0.113.7;proto=http, for=_hidden;proto=https;host=shop.example'],
+    ];
+    for (const fields of said) {
+      const { clientAddress, forwarded } = ask(['10.0.0.1'], { ...proxy, fields });
+      assert.deepEqual([clientAddress, forwarded?.proto, forwarded?.host], ['10.0.0.1', 'https', 'shop.example']);
+    }
+  });
+
   test('is read from Forwarded where there is no X-Forwarded-For', () => {
     const value = 'for=6.6.6.6, for="[2001:db8::7]:4711";proto=https;host="shop.example", for=10.0.0.2;proto=http';
     const exchange = ask(['10.0.0.0/8'], { ...proxy, fields: ['Forwarded', value] });

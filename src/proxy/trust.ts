@@ -110,7 +110,9 @@ function describe(
   byHop: { protos: string[]; hosts: string[]; ports: string[] },
 ): Forwarded {
   // Proxies that append keep these lists in step with the addresses; others write one value, and the nearest one is the surest.
-  const ofClient = (values: string[]): string => (values.length === count ? values[first] : values.at(-1)) ?? '';
+  // Of a client without an address that is known (`unknown`, RFC 7239 §6.2), the nearest one says the rest.
+  const at = Math.min(first, count - 1);
+  const ofClient = (values: string[]): string => (values.length === count ? values[at] : values.at(-1)) ?? '';
   const said = ofClient(byHop.protos).toLowerCase();
   const known = said === 'https' || said === 'wss' || said === 'http' || said === 'ws';
   const proto = (known ? said.startsWith('https') || said === 'wss' : exchange.client.encrypted) ? 'https' : 'http';
