@@ -4,7 +4,9 @@ import { now } from '../util/clock.js';
 import {
   F_AUTHORIZATION,
   F_CONNECTION,
+  F_CONTENT_ENCODING,
   F_CONTENT_LENGTH,
+  F_CONTENT_TYPE,
   F_COOKIE,
   F_DATE,
   F_EXPECT,
@@ -16,15 +18,19 @@ import {
   F_MULTISERVER_CLIENT,
   F_PROXY,
   F_SET_COOKIE,
+  F_RETRY_AFTER,
   F_TE,
+  F_TRAILER,
   F_TRANSFER_ENCODING,
   F_UPGRADE,
+  F_VIA,
   F_X_FORWARDED_FOR,
   F_X_FORWARDED_HOST,
   F_X_FORWARDED_OTHER,
   F_X_FORWARDED_PORT,
   F_X_FORWARDED_PROTO,
   F_X_REAL_IP,
+  F_X_REQUEST_ID,
 } from './fields.js';
 
 /** Fields that belong to one connection or to the framing, which is written anew (RFC 9110 §7.6.1); index: field kind. */
@@ -42,7 +48,7 @@ for (const kind of [
   HOP_BY_HOP[kind] = 1;
 }
 
-/** What a trailer section never carries: framing, routing, credentials, request control (RFC 9110 §6.5.1). */
+/** What a trailer section never carries: framing, routing, credentials, control, what the content is (RFC 9110 §6.5.1). */
 const NO_TRAILER = Uint8Array.from(HOP_BY_HOP);
 for (const kind of [
   F_HOST,
@@ -58,10 +64,22 @@ for (const kind of [
   F_X_FORWARDED_PORT,
   F_X_FORWARDED_OTHER,
   F_X_REAL_IP,
+  F_X_REQUEST_ID,
   F_MULTISERVER_CLIENT,
+  F_VIA,
+  F_CONTENT_TYPE,
+  F_CONTENT_ENCODING,
+  F_TRAILER,
+  F_DATE,
+  F_RETRY_AFTER,
 ]) {
   NO_TRAILER[kind] = 1;
 }
+/** The same, of no kind: trailers are so rare that their names may be compared. */
+const NOT_IN_TRAILERS = new Set([
+  'age', 'cache-control', 'content-range', 'expires', 'if-match', 'if-modified-since', 'if-none-match', 'if-range',
+  'if-unmodified-since', 'location', 'range', 'vary', 'www-authenticate',
+]); // prettier-ignore
 
 /** Whether Connection listed this name. */
 export function isListed(listed: readonly string[], name: string): boolean {
@@ -133,8 +151,9 @@ export function writeLastChunk(trailers: Head | null): string {
   const { pairs, kinds } = trailers;
   let text = '0\r\n';
   for (let i = 0, k = 0; k < kinds.length; i += 2, k++) {
-    if (NO_TRAILER[kinds[k]!] === 1) continue;
-    text += pairs[i]! + ': ' + pairs[i + 1]! + '\r\n';
+    const name = pairs[i]!;
+    if (NO_TRAILER[kinds[k]!] === 1 || NOT_IN_TRAILERS.has(name.toLowerCase())) continue;
+    text += name + ': ' + pairs[i + 1]! + '\r\n';
   }
   return text + '\r\n';
 }

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../balance/endpoint.js';
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type Exchange } from '../exchange.js';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type Exchange, type Head } from '../exchange.js';
 import * as f from '../http1/fields.js';
 import { requestIdOf } from './request-id.js';
 
@@ -101,6 +101,17 @@ export function writeRequestHead(exchange: Exchange, endpoint: Endpoint, setting
     out += '\r\nx-multiserver-client: ' + proto + ';' + exchange.clientAddress + ';' + port + ';' + client.localPort;
   }
   return out + framing(exchange, trailers);
+}
+
+/** Of a request's trailers, those that may be passed on as fields of its head may be; what no trailer may be, its writer knows. */
+export function passedTrailers(trailers: Head | null, { allowUnderscores }: ForwardSettings): Head | null {
+  if (trailers === null || allowUnderscores || !trailers.kinds.includes(f.F_FOLDABLE)) return trailers;
+  const { kinds } = trailers;
+  return {
+    pairs: trailers.pairs.filter((_, i) => kinds[i >> 1] !== f.F_FOLDABLE),
+    kinds: kinds.filter((kind) => kind !== f.F_FOLDABLE),
+    listed: null,
+  };
 }
 
 function framing(exchange: Exchange, trailers: boolean): string {

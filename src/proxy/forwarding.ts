@@ -14,7 +14,7 @@ import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
 import { F_IDEMPOTENCY_KEY, F_SET_COOKIE } from '../http1/fields.js';
 import type { Limit } from '../util/limits.js';
-import { writeRequestHead } from './forward-headers.js';
+import { passedTrailers, writeRequestHead } from './forward-headers.js';
 import type { ForwardingContext } from './forwarding-context.js';
 import { isEventStream, type LastingReply, lastingReply } from './lasting-reply.js';
 import { outcomeOf } from './outcome.js';
@@ -181,11 +181,11 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
 
   onRequestEnd(trailers: Head | null): void {
     this.#received = true;
-    this.#trailers = trailers;
+    this.#trailers = passedTrailers(trailers, this.#context);
     if (!this.#longLived) this.#deadline = this.#context.now() + this.#timeout;
     if (this.#connection === null) return;
     if (this.#status === 0) this.#expectAnswer(this.#endpoint!);
-    if (this.#connection.connected) this.#connection.sendEnd(trailers, this.#deadline);
+    if (this.#connection.connected) this.#connection.sendEnd(this.#trailers, this.#deadline);
   }
 
   onRequestDrain(): void {

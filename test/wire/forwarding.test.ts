@@ -134,6 +134,19 @@ wire('fields whose names CGI-like servers fold are dropped', async ({ client, or
   await client.response(200);
 });
 
+const FOLDED_TRAILERS = [
+  head('POST / HTTP/1.1', 'Host: a.example', 'Transfer-Encoding: chunked'),
+  '0\r\nX_Forwarded_For: 6.6.6.6\r\nX-Y: 2\r\n\r\n',
+];
+
+wire('as trailers, too, but not those of an answer, which nobody folds', async ({ client, origin }) => {
+  client.send(...FOLDED_TRAILERS);
+  const call = await origin.request();
+  assert.deepEqual(call.body.trailers, [['X-Y', '2']]);
+  call.send(head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked'), '0\r\ngrpc_detail: 1\r\n\r\n');
+  assert.deepEqual((await client.response(200)).body.trailers, [['grpc_detail', '1']]);
+});
+
 wire(
   'allowUnderscores lets them pass',
   async ({ client, origin }) => {
@@ -141,6 +154,11 @@ wire(
     const call = await origin.request();
     assert.equal(call.field('x_api_key'), '1');
     call.answer(200);
+    await client.response(200);
+    client.send(...FOLDED_TRAILERS);
+    const second = await origin.request('POST /');
+    assert.equal(second.body.trailers.length, 2);
+    second.answer(200);
     await client.response(200);
   },
   { options: { allowUnderscores: true } },
