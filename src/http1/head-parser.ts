@@ -74,7 +74,7 @@ export class HeadParser {
   reason = '';
   pairs: string[] = [];
   kinds: number[] = [];
-  /** An octet of the message has come. */
+  /** An octet of the message has come, and not only the empty line that may stand before it. */
   begun = false;
 
   readonly #kind: number;
@@ -124,7 +124,6 @@ export class HeadParser {
   /** Takes `buf[start, end)`. Returns the position after the head, {@link NEED_MORE} (all was taken) or {@link FAILED}. */
   parse(buf: Buffer, start: number, end: number): number {
     if (start === end) return NEED_MORE;
-    this.begun = true;
     if (this.#keptLength > 0) return this.#parseKept(buf, start, end);
     const position = this.#scan(buf, start, start, end);
     if (position === NEED_MORE) this.#keep(buf, start, end);
@@ -352,6 +351,7 @@ export class HeadParser {
     this.#state = state;
     this.#mark = mark;
     this.#count = count;
+    this.begun = state > METHOD || (state === METHOD && end - base > mark);
     if (!cut) return NEED_MORE;
     return this.#fail(state === TARGET_PART ? 'MS_TARGET_TOO_LONG' : 'MS_HEAD_TOO_LARGE', 'maxHeadSize');
   }

@@ -147,6 +147,21 @@ test('a connection may be idle for keepAliveTimeout, from its start and from eac
   front.exceeds('keepAliveTimeout', 85_000);
 });
 
+test('an empty line, as old clients send it after a request, is not the beginning of the next one', async () => {
+  const front = await Front.open();
+  front.now = 1000;
+  await front.sends('\r\n');
+  assert.equal(front.connection.idle, true);
+  front.exceeds('keepAliveTimeout', 66_000);
+
+  const late = await Front.open();
+  await late.sends('\r\n');
+  late.now = 20_000;
+  await late.sends('G');
+  assert.equal(late.connection.idle, false);
+  late.exceeds('headTimeout', 30_000);
+});
+
 test('a body may pause for bodyIdleTimeout', async () => {
   const front = await Front.open();
   await front.sends(post(100_000));
