@@ -88,13 +88,15 @@ function read(
       return buf.length;
     }
     parser.reset();
+    // As they came: the authority of an absolute target takes the place of Host.
+    const fields = [...parser.pairs];
     const head = readHead(parser);
     if (typeof head === 'string') {
       reading.end = head;
       return buf.length;
     }
     const { start, body, length } = head;
-    message = { start, fields: parser.pairs, body: '', trailers: [], whole: false };
+    message = { start, fields, body: '', trailers: [], whole: false };
     reading.messages.push(message);
     last = !head.keepAlive;
     decoder.begin(body, body === BODY_CLOSE || body === BODY_TUNNEL ? Infinity : length);

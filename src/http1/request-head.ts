@@ -10,19 +10,28 @@ import { hasValidPath, isAuthority, parseAbsolute } from './target.js';
  * exchange; returns the error that refuses it, or ''.
  */
 export function readRequestHead(parser: HeadParser, framing: Framing, exchange: Exchange): ErrorCode | '' {
+  const error = interpret(parser, framing, exchange);
+  // Also of one that is refused: its fields say how the answer is to look.
+  exchange.head = parser.head(error === '' ? framing.listed : null);
+  return error;
+}
+
+function interpret(parser: HeadParser, framing: Framing, exchange: Exchange): ErrorCode | '' {
   const { method, pairs, kinds, minor } = parser;
   const { target } = parser;
   exchange.method = method;
   exchange.minor = minor;
 
   let host: string | null = null;
+  let hostAt = 0;
   let key = false;
   let expect = false;
   for (let i = 0; i < kinds.length; i++) {
     switch (kinds[i]) {
       case F_HOST:
         if (host !== null) return 'MS_BAD_HOST';
-        host = pairs[2 * i + 1]!;
+        hostAt = 2 * i + 1;
+        host = pairs[hostAt]!;
         break;
       case F_SEC_WEBSOCKET_KEY:
         key = true;
@@ -54,6 +63,8 @@ export function readRequestHead(parser: HeadParser, framing: Framing, exchange: 
     // RFC 9110 §7.4: a request for https must have come over a secured connection.
     if (absolute.secure && !exchange.client.encrypted) return 'MS_MISDIRECTED';
     exchange.authority = absolute.authority;
+    // A proxy must take it in place of the Host it received (RFC 9112 §3.2.2), for all who look into the fields.
+    if (host !== null) pairs[hostAt] = absolute.authority;
     exchange.target = absolute.path !== '' ? absolute.path : method === 'OPTIONS' ? '*' : '/';
   }
 
@@ -61,7 +72,6 @@ export function readRequestHead(parser: HeadParser, framing: Framing, exchange: 
   if (framing.error !== '') return framing.error;
   exchange.body = framing.body;
   exchange.length = framing.length;
-  exchange.head = parser.head(framing.listed);
   exchange.expectsContinue = expect && minor === 1 && hasContent(exchange);
   exchange.upgrade = framing.websocket && method === 'GET' && key && framing.body === BODY_NONE;
   return '';

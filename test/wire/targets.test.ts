@@ -10,6 +10,15 @@ wire('an absolute target is accepted, and its authority wins over Host', async (
   await client.response(200);
 });
 
+wire(
+  'an own route sees the authority of an absolute target as Host, too',
+  async ({ client }) => {
+    client.send(head('GET http://real.example/own HTTP/1.1', 'Host: evil.example'));
+    await client.response(200, 'real.example http://real.example/own');
+  },
+  { setup: (balancer) => balancer.get('/own', (c) => c.text(`${c.req.header('host')} ${c.req.url}`)) },
+);
+
 wire('with an absolute target Host may be empty', async ({ client, origin }) => {
   client.send(head('GET http://real.example/ HTTP/1.1', 'Host:'));
   const call = await origin.request('GET /');
@@ -133,6 +142,14 @@ for (const [what, bytes, status] of [
     origin.expectNothing();
   });
 }
+
+wire('a browser is told in HTML why its request is refused', async (stage) => {
+  for (const start of ['GET /{id} HTTP/1.1', 'GET https://a.example/ HTTP/1.1', 'CONNECT a.example:443 HTTP/1.1']) {
+    const client = stage.connect().send(head(start, 'Host: a.example', 'Accept: text/html'));
+    assert.match((await client.response()).body.text, /^<!doctype html>/);
+    await client.expectClosed();
+  }
+});
 
 for (const [what, chunks] of [
   ['a sign', '+3\r\nabc\r\n0\r\n\r\n'],
