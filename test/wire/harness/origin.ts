@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { Body } from './body.js';
 import { readHead, requestFraming, type Head } from './message.js';
+import { whenOver } from './patience.js';
 import { PATIENCE, Peer, type Where } from './peer.js';
 import type { Transcript } from './transcript.js';
 
@@ -177,18 +178,18 @@ export class Origin {
       const look = (): void => {
         const value = met();
         if (value === undefined) return;
-        clearTimeout(timer);
+        stop();
         this.#waits.delete(look);
         resolve(value);
       };
-      const timer = setTimeout(() => {
+      const stop = whenOver(patience, () => {
         this.#waits.delete(look);
         reject(
           new Error(
             `${this.name} expected ${what}; after ${patience} ms: ${this.calls.length} requests on ${this.peers.length} connections`,
           ),
         );
-      }, patience);
+      });
       this.#waits.add(look);
       look();
     });

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { whenOver } from './patience.js';
 import { show, type Transcript } from './transcript.js';
 
 /** Longest wait for anything that must happen; only a failing test waits so long. */
@@ -134,7 +135,7 @@ export class Peer {
   until<T>(what: string, met: () => T | undefined, patience = PATIENCE): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (end: () => void): void => {
-        clearTimeout(timer);
+        stop();
         this.#waits.delete(look);
         end();
       };
@@ -146,7 +147,7 @@ export class Peer {
           settle(() => reject(error));
         }
       };
-      const timer = setTimeout(() => settle(() => reject(this.unmet(what, `${patience} ms`))), patience);
+      const stop = whenOver(patience, () => settle(() => reject(this.unmet(what, `${patience} ms`))));
       this.#waits.add(look);
       look();
     });

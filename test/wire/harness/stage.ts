@@ -9,7 +9,8 @@ import { LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
 import { Authority, type Issued } from '../../https/authority.js';
 import { Client } from './client.js';
 import { Origin } from './origin.js';
-import { PATIENCE, pause, type Where } from './peer.js';
+import { comesTrue } from './patience.js';
+import { PATIENCE, type Where } from './peer.js';
 import { countSockets } from './sockets.js';
 import { Transcript } from './transcript.js';
 
@@ -18,7 +19,7 @@ export interface Setting {
   options?: LoadBalancerOptions;
   /** How many origins it has as endpoints; 1 by default. */
   origins?: number;
-  /** Where they listen; 127.0.0.1 by default. */
+  /** Where they and the balancer listen; 127.0.0.1 by default. */
   host?: string;
   /** Own routes, middleware, events: what is said before it listens. */
   setup?: (balancer: LoadBalancer) => void;
@@ -56,19 +57,18 @@ export class Stage {
 
   async begin(setting: Setting): Promise<void> {
     if (setting.unix === true) this.#folder = mkdtempSync(join(tmpdir(), 'ms-'));
+    const { host = '127.0.0.1' } = setting;
     for (let i = 0; i < (setting.origins ?? 1); i++) {
       const origin = new Origin(i === 0 ? 'origin' : `origin${i + 1}`, this.transcript);
       this.origins.push(origin);
-      await origin.listen(
-        this.#folder === null ? { host: setting.host ?? '127.0.0.1', port: 0 } : { path: join(this.#folder, `o${i}`) },
-      );
+      await origin.listen(this.#folder === null ? { host, port: 0 } : { path: join(this.#folder, `o${i}`) });
       this.balancer.endpoints.add(origin.url);
     }
     const [address] = await this.balancer.listen(
-      this.#folder === null ? '127.0.0.1:0' : `unix:${join(this.#folder, 'b')}`,
+      this.#folder === null ? `${host}:0` : `unix:${join(this.#folder, 'b')}`,
     );
     assert.ok(address !== undefined, 'the balancer says where it listens');
-    this.#where = 'path' in address ? { path: address.path } : { host: '127.0.0.1', port: address.port };
+    this.#where = 'path' in address ? { path: address.path } : { host, port: address.port };
   }
 
   /** The first origin. */
@@ -101,11 +101,7 @@ export class Stage {
 
   /** Waits for something that no byte tells. */
   async until(what: string, met: () => boolean, patience = PATIENCE): Promise<void> {
-    const end = performance.now() + patience;
-    while (!met()) {
-      if (performance.now() > end) throw new Error(`expected ${what}; after ${patience} ms still not`);
-      await pause(5);
-    }
+    if (!(await comesTrue(met, patience))) throw new Error(`expected ${what}; after ${patience} ms still not`);
   }
 
   async end(settles: boolean): Promise<void> {
@@ -148,12 +144,9 @@ export function wire(sentence: string, play: (stage: Stage) => Promise<void>, se
 }
 
 async function noMoreSockets(before: number, transcript: Transcript): Promise<void> {
-  const end = performance.now() + PATIENCE;
-  while (countSockets() > before) {
-    if (performance.now() > end)
-      throw new Error(`${countSockets() - before} sockets were left open\n\nWhat happened:\n${transcript}`);
-    await pause(5);
-  }
+  const left = (): number => countSockets() - before;
+  if (await comesTrue(() => left() <= 0, PATIENCE)) return;
+  throw new Error(`${left()} sockets were left open\n\nWhat happened:\n${transcript}`);
 }
 
 function withTranscript(error: unknown, transcript: Transcript): Error {
