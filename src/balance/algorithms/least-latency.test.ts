@@ -91,6 +91,14 @@ test('failures, 5xx and 429 count as a penalty of 5 s or as Retry-After says, an
   assert.deepEqual([cost(0), cost(1), cost(2)], [5000, 20_000, 5000]);
   algorithm.onResult(endpoints[1]!, outcome({ status: 500, firstByte: 1 }));
   assert.equal(cost(1), 20_000);
+  // "Try again at once" makes no bad answer a good one.
+  algorithm.onResult(endpoints[3]!, outcome({ status: 503, firstByte: 1, retryAfter: 0 }));
+  assert.equal(cost(3), 5000);
+});
+
+test('an answer of the fours says how fast the endpoint is as well as any', () => {
+  const { algorithm, endpoints, sample, cost } = start(4);
+  sample(3, 10);
   algorithm.onResult(endpoints[3]!, outcome({ status: 404, firstByte: 10 }));
   assert.equal(cost(3), 10);
 });
@@ -138,4 +146,23 @@ test('up to eight candidates all are compared, above that the better of two rand
   const counts = tally(100_000, () => algorithm.pick(endpoints, any));
   // 45 pairs: the k-th fastest wins all but those with faster ones.
   for (const [i, { id }] of endpoints.entries()) assertShare(counts[id], 100_000, (9 - i) / 45);
+});
+
+test('a weight counts among any number of candidates', () => {
+  for (const count of [8, 10]) {
+    const { algorithm, endpoints, sample } = start(count);
+    for (let i = 0; i < count; i++) sample(i, 10);
+    endpoints[0]!.weight = count;
+    // Forty requests are in progress all the time, and each takes as long as the others.
+    const busy: Endpoint[] = [];
+    const counts = tally(10_000, () => {
+      if (busy.length === 40) busy.shift()!.inFlight--;
+      const endpoint = algorithm.pick(endpoints, any) as Endpoint;
+      endpoint.inFlight++;
+      busy.push(endpoint);
+      return endpoint;
+    });
+    // By weight it is half of all, and a little more since what has nothing in flight counts as if it had one.
+    assert.ok(counts.a! > 4500 && counts.a! < 7000, `${counts.a} of ${count} endpoints`);
+  }
 });

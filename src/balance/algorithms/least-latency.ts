@@ -6,12 +6,13 @@ import type {
   RequestView,
   Sources,
 } from '../../contracts/algorithm.js';
+import { draw } from './random.js';
 
 /** Milliseconds in which old samples lose all but 1/e of their weight. */
 const MEMORY = 10_000;
 /** What a failure counts as, in milliseconds, when the endpoint does not say when to come back. */
 const PENALTY = 5_000;
-/** Up to so many candidates all are compared, above two random ones. */
+/** Up to so many candidates all are compared, above two random ones by their weights. */
 const SCAN = 8;
 /** No cost is below it, so that in-flight counts still decide between endpoints that have no sample yet. */
 const FLOOR = 0.01;
@@ -39,11 +40,8 @@ export class LeastLatency implements Algorithm {
     const count = candidates.length;
     const now = this.#sources.now();
     if (count > SCAN) {
-      const first = Math.floor(this.#sources.random() * count);
-      let second = Math.floor(this.#sources.random() * (count - 1));
-      if (second >= first) second++;
-      const one = candidates[first]!;
-      const other = candidates[second]!;
+      const one = draw(candidates, null, this.#sources.random())!;
+      const other = draw(candidates, one, this.#sources.random())!;
       return this.#load(other, now) < this.#load(one, now) ? other : one;
     }
     let best: EndpointView | undefined;
@@ -87,7 +85,7 @@ export class LeastLatency implements Algorithm {
     const cost = this.costOf(endpoint, now);
     let next = cost;
     if (outcome.failed || outcome.status >= 500 || outcome.status === 429) {
-      next = Math.max(cost, outcome.retryAfter >= 0 ? outcome.retryAfter * 1000 : PENALTY);
+      next = Math.max(cost, outcome.retryAfter > 0 ? outcome.retryAfter * 1000 : PENALTY);
     } else if (outcome.firstByte >= 0) {
       const sample = outcome.firstByte;
       next = sample > this.#cost[index]! ? sample : cost + sample * (1 - Math.exp((this.#at[index]! - now) / MEMORY));
