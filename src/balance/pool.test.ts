@@ -122,7 +122,7 @@ test('an endpoint at its limit gets nothing until a request ends; tunnels and ev
   for (let i = 0; i < 4; i++) pool.begin(pool.pick(any, null)!);
   assert.deepEqual([a.inFlight, b.inFlight, pool.hasRoom()], [2, 2, false]);
   assert.equal(pool.pick(any, null), undefined);
-  pool.becomeLongLived(a);
+  pool.becomeLongLived(a, 200);
   assert.ok(pool.hasRoom());
   assert.equal(pool.pick(any, null), a);
   pool.begin(a);
@@ -179,7 +179,7 @@ test('whatever happens, the ledger adds up, no limit is exceeded, and only those
         } else if (what === 'stream') {
           if (flight === undefined || flight.longLived) continue;
           flight.longLived = true;
-          pool.becomeLongLived(flight.endpoint);
+          pool.becomeLongLived(flight.endpoint, 200);
         } else if (what === 'ok' || what === 'fail' || what === 'refuse') {
           if (flight === undefined) continue;
           flights.splice(flights.indexOf(flight), 1);

@@ -11,7 +11,14 @@ import {
   READY,
   STARTING,
 } from './endpoint.js';
-import { countOutcome, DEFAULT_HEALTH, mayEject, type PassiveHealthOptions, startEjection } from './health/passive.js';
+import {
+  countBeginning,
+  countOutcome,
+  DEFAULT_HEALTH,
+  mayEject,
+  type PassiveHealthOptions,
+  startEjection,
+} from './health/passive.js';
 import { ramp, RAMP_STEPS, startsSlowly } from './health/slow-start.js';
 
 export interface PoolOptions {
@@ -173,9 +180,10 @@ export class Pool {
   }
 
   /** A request in flight turned out to be a tunnel or an event stream: its outcome must say `longLived` too. */
-  becomeLongLived(endpoint: Endpoint): void {
+  becomeLongLived(endpoint: Endpoint, status: number): void {
     endpoint.longLived++;
     this.longLived++;
+    countBeginning(endpoint, status, this.#health);
   }
 
   /** An attempt has ended. `refused`: the connection was refused, which is certain news about an own worker. */

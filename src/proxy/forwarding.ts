@@ -244,7 +244,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   /** It may stay for hours: it does not hold the place of a request, and silence is no fault. */
   #becomeLongLived(endpoint: Endpoint, eventStream: boolean): void {
     this.#longLived = true;
-    this.#context.pool.becomeLongLived(endpoint);
+    this.#context.pool.becomeLongLived(endpoint, this.#status);
     if (eventStream) this.#connection!.allowSilence();
     this.#leave();
   }

@@ -119,6 +119,23 @@ test('when all are bad, all are used', () => {
   );
 });
 
+test('a tunnel or an event stream is good news when it begins, and none when it ends', () => {
+  const { pool, endpoints } = poolOf([1, 1]);
+  const [a] = endpoints as [Endpoint];
+  const begin = () => {
+    pool.begin(a);
+    pool.becomeLongLived(a, 101);
+  };
+  begin();
+  fail(pool, a, 4);
+  begin();
+  fail(pool, a, 4);
+  pool.finish(a, outcome({ status: 101, longLived: true }));
+  assert.equal(states(endpoints), 'rr');
+  fail(pool, a, 1);
+  assert.equal(states(endpoints), 'er');
+});
+
 test('statuses count as failures only when asked for, and an attempt that the client ended counts as nothing', () => {
   const bad = outcome({ status: 503 });
   const usual = poolOf([1, 1]);

@@ -18,14 +18,24 @@ const REFUSED_TIME = 1000;
 
 /** Counts an attempt's end at the endpoint. True: it has failed so often in a row that it should be ejected. */
 export function countOutcome(endpoint: Endpoint, outcome: Outcome, options: PassiveHealthOptions): boolean {
-  if (!outcome.failed && (options.statuses === undefined || !options.statuses.includes(outcome.status))) {
-    // An attempt that ended before any answer, because the client left, tells nothing.
-    if (outcome.status !== 0) endpoint.consecutiveFailures = 0;
+  const { failed, status, longLived } = outcome;
+  if (!failed && !isFailure(status, options)) {
+    // An attempt that ended before any answer, because the client left, tells nothing, and what began long ago nothing of today.
+    if (status !== 0 && !longLived) endpoint.consecutiveFailures = 0;
     return false;
   }
   endpoint.failures++;
   endpoint.consecutiveFailures++;
   return options.failures > 0 && endpoint.consecutiveFailures >= options.failures;
+}
+
+/** Counts that a tunnel or an event stream has begun: it is good news now and not when it ends. */
+export function countBeginning(endpoint: Endpoint, status: number, options: PassiveHealthOptions): void {
+  if (!isFailure(status, options)) endpoint.consecutiveFailures = 0;
+}
+
+function isFailure(status: number, { statuses }: PassiveHealthOptions): boolean {
+  return statuses !== undefined && statuses.includes(status);
 }
 
 /**
