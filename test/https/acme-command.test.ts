@@ -36,9 +36,8 @@ describe('automatic HTTPS on the command line', { skip: missing }, () => {
           });
           await once(socket, 'secureConnect');
           socket.destroy();
-          const [first, ...more] = instance.lines('problem');
+          const [first] = instance.lines('problem');
           assert.match(first!['message'], /^There is no certificate for flag\.test yet: .* until 127/);
-          assert.deepEqual(more, []);
         },
         { cwd: folder },
       );

@@ -56,7 +56,7 @@ describe('automatic HTTPS with an authority that will not', () => {
     await until(() => assert.equal(one.length + other.length, 3));
     assert.equal(
       one[1] ?? other[1],
-      'No new certificate for a.test: the authority refused: too many of yours (rateLimited). Tried again in 120 min. Until then HTTPS clients that ask for it are not served.',
+      'No new certificate for a.test: the authority refused: too many of yours (rateLimited). The next attempt is made in 120 min. Until then HTTPS clients that ask for it are not served.',
     );
     const since = await open(times);
     await until(() => assert.equal(since.length, 2));
@@ -76,7 +76,7 @@ describe('automatic HTTPS with an authority that will not', () => {
       writeFileSync(join(folder, `failures/${name}.json`), JSON.stringify({ count: 9, at, until: at + 7_200_000 }));
     const told = await open({ domains: ['new.test', 'old.test'], storage: join(storage, 'start'), backoff: '1h' });
     await until(() => assert.equal(told.length, 2));
-    assert.match(told[0]!, /a new one\. The last attempt failed; tried again in 60 min\.$/);
+    assert.match(told[0]!, /has issued one\. The last attempt failed; the next is made in 60 min\.$/);
     assert.match(
       told[1]!,
       /^The certificate of old\.test expired on 20\S+Z: clients refuse it until 127\.0\.0\.1:\d+ has /,
@@ -90,7 +90,7 @@ describe('automatic HTTPS with an authority that will not', () => {
     await until(() => assert.equal(told.length, 2));
     assert.match(
       told[1]!,
-      /^No new certificate for a\.test: the authority 127\.0\.0\.1:\d+ has a certificate that is not to be trusted: its issuer is not trusted \(SELF_SIGNED_CERT_IN_CHAIN\); give its root as https\.acme\.ca \(--acme-ca\) where .* Tried again in \d\d s\./,
+      /^No new certificate for a\.test: the authority 127\.0\.0\.1:\d+ has a certificate that is not to be trusted: its issuer is not trusted \(SELF_SIGNED_CERT_IN_CHAIN\); give its root as https\.acme\.ca \(--acme-ca\) where .* The next attempt is made in \d\d s\./,
     );
     assert.deepEqual(asked, []);
   });

@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type PeerCertificate } from 'node:tls';
 import { type AcmeOptions, forceHttps, LoadBalancer, type MultiserverError } from 'node-multiserver';
 import { freePorts, Pebble, type PebbleSettings, until } from './pebble.js';
@@ -17,12 +18,18 @@ const STRICT = {
   PEBBLE_CHAIN_LENGTH: '3',
 };
 
+/** Of clients that connect all the time: others want to work, too, ms. */
+const PAUSE = 3;
+
 interface Site {
   readonly balancer: LoadBalancer;
   readonly problems: { readonly message: string; readonly code: string | undefined }[];
   /** Names of the certificates that were got. */
   readonly got: string[];
 }
+
+/** On a machine with too much to do, Pebble may need longer than it is waited for; then it is asked again. */
+const isNoDelay = ({ message }: { readonly message: string }): boolean => !message.includes('(no answer within ');
 
 const gotFor = (site: Site, count: number) => until(() => assert.ok(site.got.length >= count, `${site.got.length}`));
 
@@ -117,11 +124,12 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
         /^There is no certificate for .* are not served until 127/,
       );
     }
-    assert.equal(site.problems.length, 3, JSON.stringify(site.problems));
+    assert.equal(site.problems.filter(isNoDelay).length, 3, JSON.stringify(site.problems));
     assert.equal(await place.statusOf('/', 'a.test'), 308);
     assert.equal(await place.statusOf('/.well-known/acme-challenge/other', 'a.test'), 308);
     const [folder] = readdirSync(place.storage);
-    assert.deepEqual(readdirSync(join(place.storage, folder!)), ['account.pem', 'certificates', 'challenges']);
+    const kept = readdirSync(join(place.storage, folder!)).filter((name) => name !== 'failures');
+    assert.deepEqual(kept, ['account.pem', 'certificates', 'challenges']);
     assert.deepEqual(readdirSync(join(place.storage, folder!, 'challenges')), []);
   });
 
@@ -132,7 +140,10 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     const serials = new Set<string>();
     const load = { done: false, handshakes: 0 };
     const loop = async () => {
-      for (; !load.done; load.handshakes++) serials.add(await place.serialServed('a.test'));
+      for (; !load.done; load.handshakes++) {
+        serials.add(await place.serialServed('a.test'));
+        await sleep(PAUSE);
+      }
     };
     const kept = connect({ host: '127.0.0.1', port: place.tlsPort, servername: 'a.test', rejectUnauthorized: false });
     let lost = false;
@@ -145,7 +156,7 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     assert.equal(lost, false);
     kept.destroy();
     assert.ok(serials.size >= 2, `${serials.size} certificates in ${load.handshakes} handshakes`);
-    assert.deepEqual(site.problems.slice(1), []);
+    assert.deepEqual(site.problems.slice(1).filter(isNoDelay), []);
   });
 
   test('while the authority is down the old certificate is served, and it is asked again, less and less often', async (t) => {
@@ -165,7 +176,7 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
       );
       assert.match(message, /The one in use(, valid until 20\S+Z, stays\.| expired on 20\S+Z: clients refuse it\.)$/);
     }
-    assert.match(failures[2]!.message, /Tried again in 1 s\./);
+    assert.match(failures[2]!.message, /The next attempt is made in 1 s\./);
     const before = site.got.length;
     await place.pebble.revive();
     await gotFor(site, before + 1);
@@ -182,7 +193,6 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     assert.equal(await place.serialServed('a.test'), serial);
     await gotFor(again, 1);
     assert.deepEqual(again.got, ['b.test']);
-    assert.equal(place.pebble.orders, 2, 'one for each');
     await again.balancer.close({ timeout: 0 });
     await place.pebble.kill();
     const alone = await place.open({ domains: ['a.test', 'b.test'] });
@@ -201,12 +211,10 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     writeFileSync(join(folder, 'account.pem'), 'none');
     const again = await place.open({ domains: ['a.test'] });
     await gotFor(again, 1);
-    assert.match(again.problems[0]!.message, /^The certificate \S+a\.test\.pem .* A new one is ordered\.$/);
-    assert.match(
-      again.problems[1]!.message,
-      /^The account key \S+account\.pem cannot be used; a new account is made\.$/,
-    );
-    assert.equal(again.problems.length, 2);
+    const [broken, unusable, ...more] = again.problems.filter(isNoDelay);
+    assert.match(broken!.message, /^The certificate \S+a\.test\.pem .* A new one is ordered\.$/);
+    assert.match(unusable!.message, /^The account key \S+account\.pem cannot be used; a new account is made\.$/);
+    assert.deepEqual(more, []);
     assert.equal((await place.served('a.test', { ca: await place.pebble.root() })).subjectaltname, 'DNS:a.test');
   });
 
@@ -215,7 +223,13 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     const site = await place.open({ domains: ['wrong.test', 'right.test'], challenge: 'http-01' });
     await gotFor(site, 1);
     assert.deepEqual(site.got, ['right.test']);
-    const { message, code } = site.problems[2]!;
+    const { message, code } = await until(() => {
+      const failure = site.problems.find(
+        (problem) => /^No new .* wrong\.test/.test(problem.message) && isNoDelay(problem),
+      );
+      assert.ok(failure);
+      return failure;
+    });
     assert.equal(code, 'MS_ACME_FAILED');
     assert.match(
       message,
@@ -227,8 +241,11 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     const place = await Place.create(t, { validity: 6 });
     const site = await place.open({ domains: ['a.test'] }, [`https://127.0.0.1:${place.tlsPort}`]);
     await gotFor(site, 1);
-    while (site.got.length < 2) assert.equal((await place.served('a.test')).subjectaltname, 'DNS:a.test');
-    assert.deepEqual(site.problems.slice(1), []);
+    while (site.got.length < 2) {
+      assert.equal((await place.served('a.test')).subjectaltname, 'DNS:a.test');
+      await sleep(PAUSE);
+    }
+    assert.deepEqual(site.problems.slice(1).filter(isNoDelay), []);
   });
 
   test('http-01 without a plain address says what is missing; without a certificate handshakes are refused', async (t) => {
@@ -239,8 +256,9 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     await until(() => assert.equal(site.problems.length, 2));
     assert.match(
       site.problems[1]!.message,
-      /http-01 needs a plain address, .* listen at "http:\/\/80" too\. Tried again/,
+      /http-01 needs a plain address, .* listen at "http:\/\/80" too\. The next attempt/,
     );
+    await assert.rejects(place.served('a.test'), { code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE' });
   });
 
   test('of several processes with one storage only one orders, whichever the authority then looks at', async (t) => {
@@ -257,6 +275,6 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
       for (const port of [place.tlsPort, otherPort]) await until(() => place.served(name, { port, ca: root }));
       assert.equal(await place.serialServed(name, place.tlsPort), await place.serialServed(name, otherPort));
     }
-    assert.equal(place.pebble.orders, 2);
+    assert.deepEqual([...sites[0].got, ...sites[1].got].toSorted(), domains);
   });
 });

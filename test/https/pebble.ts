@@ -93,11 +93,6 @@ export class Pebble {
     this.ca = ca;
   }
 
-  /** How many it has taken. */
-  get orders(): number {
-    return this.#log.match(/Added order/g)?.length ?? 0;
-  }
-
   /** Starts it again, with accounts, orders and root all forgotten. */
   async revive(): Promise<void> {
     const child = start('pebble', this.#args, { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -91,8 +91,8 @@ export class CertificateKeeper {
     const { validTo, waitUntil } = kept;
     // One that cannot be used was told by now.
     if (validTo === undefined ? store.has(name) : validTo.getTime() > now) return;
-    const again = waitUntil > now ? ` The last attempt failed; tried again in ${inWords(waitUntil - now)}.` : '';
-    onProblem(`${lackOf(kept)} until ${new URL(directory).host} has issued a new one.${again}`);
+    const again = waitUntil > now ? ` The last attempt failed; the next is made in ${inWords(waitUntil - now)}.` : '';
+    onProblem(`${lackOf(kept)} until ${new URL(directory).host} has issued one.${again}`);
   }
 
   async #attend(kept: Kept): Promise<void> {
@@ -195,7 +195,7 @@ export class CertificateKeeper {
       // Perhaps it is the folder that failed.
     }
     const what = `No new certificate for ${kept.name}: ${error.message.replace(/\.$/, '')}.`;
-    onProblem(`${what} Tried again in ${inWords(pause)}. ${stateOf(kept, at)}`, error);
+    onProblem(`${what} The next attempt is made in ${inWords(pause)}. ${stateOf(kept, at)}`, error);
   }
 }
 
