@@ -46,11 +46,14 @@ function endTurn(): void {
 interface Handle {
   /** 0, or the number of a system error. What the kernel does not take at once waits, and `request` with it. */
   writeLatin1String?: (this: Handle, request: WriteRequest, text: string) => number;
-  /** Octets that wait for the kernel. */
-  readonly writeQueueSize?: number;
 }
 
 interface WriteRequest {
+  /**
+   * -1: no write has it. The handle's queue does not tell: what did not fit may have left in a second try, and then the request stays the
+   * handle's until `oncomplete`. Used again before, Node aborts the process.
+   */
+  getAsyncId(): number;
   /** `status`: 0, or the number of a system error. */
   oncomplete?: (status: number) => void;
 }
@@ -179,7 +182,7 @@ export class Outlet {
     }
     // An error is met by the stream again, which tells the socket.
     if (handle.writeLatin1String!(request, text) !== 0) socket.write(text, 'latin1');
-    else if (handle.writeQueueSize !== 0) this.#await();
+    else if (request.getAsyncId() !== -1) this.#await();
   }
 
   /** The request is the handle's until the kernel has taken the rest. */
@@ -208,12 +211,12 @@ function writeError(status: number): Error {
 
 function learn(socket: Socket, handle: Handle, text: string): void {
   const write = handle.writeLatin1String;
-  if (write === undefined || handle.writeQueueSize === undefined) {
+  if (write === undefined) {
     socket.write(text, 'latin1');
     return;
   }
   handle.writeLatin1String = (used, data) => {
-    WriteRequest = used.constructor as new () => WriteRequest;
+    if ('getAsyncId' in used) WriteRequest = used.constructor as new () => WriteRequest;
     return write.call(handle, used, data);
   };
   socket.write(text, 'latin1');
