@@ -21,7 +21,7 @@ io.on('connection', (socket) => {
   });
 });
 
-// "Session ID unknown", over and over: requests of one client reach several workers, so --sticky is missing.
+// "Session ID unknown": a request has reached a worker that did not open its session.
 io.engine.on('connection_error', ({ message }) => console.error(`Socket.IO refused a request: ${message}`));
 
 server.listen(3000);

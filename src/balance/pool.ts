@@ -147,6 +147,12 @@ export class Pool {
     return this.#algorithm.pick(candidates, request) as Endpoint | undefined;
   }
 
+  /** Whether this very one may take one more request. */
+  canTake(endpoint: Endpoint): boolean {
+    if (this.#changed) this.#refresh();
+    return !isFull(endpoint) && (this.#candidates.includes(endpoint) || this.#reserve.includes(endpoint));
+  }
+
   /** Whether any endpoint may take one more request. */
   hasRoom(): boolean {
     if (this.#nextCheck !== Infinity) this.advance();

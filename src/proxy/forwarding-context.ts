@@ -7,6 +7,7 @@ import type { ClientInfo, Exchange, Reply } from '../exchange.js';
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
 import type { LimitHits } from '../util/limits.js';
+import type { EngineSessions } from './engine-sessions.js';
 import type { ForwardSettings } from './forward-headers.js';
 import type { LastingReplies } from './lasting-replies.js';
 
@@ -16,6 +17,7 @@ export interface ForwardingContext extends ForwardSettings {
   readonly admission: Admission;
   readonly budget: RetryBudget;
   readonly lasting: LastingReplies;
+  readonly sessions: EngineSessions;
   readonly maxRetries: number;
   readonly retryStatuses: readonly number[];
   readonly retryIdempotencyKey: boolean;

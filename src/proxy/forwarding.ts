@@ -12,13 +12,15 @@ import {
 } from '../exchange.js';
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
-import { F_IDEMPOTENCY_KEY, F_SET_COOKIE } from '../http1/fields.js';
+import { F_SET_COOKIE } from '../http1/fields.js';
 import type { Limit } from '../util/limits.js';
+import type { EngineRequest } from './engine-sessions.js';
 import { passedTrailers, writeRequestHead } from './forward-headers.js';
 import type { ForwardingContext } from './forwarding-context.js';
+import { KeptBody } from './kept-body.js';
 import { isEventStream, type LastingReply, lastingReply } from './lasting-reply.js';
 import { outcomeOf } from './outcome.js';
-import { IDEMPOTENT, isRefusal, isRepeatable, isRepeatedWhenSlow, retryAfterOf, SAFE } from './retry-rules.js';
+import { isKept, isRefusal, isRepeatable, isRepeatedFor, isRepeatedWhenSlow, retryAfterOf } from './retry-rules.js';
 
 /** A request that was there when so many workers died is taken to be why, and brings no further one down. */
 const MAX_DEATHS = 2;
@@ -39,6 +41,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   readonly #exchange: Exchange;
   #reply: Reply;
   #lasting: LastingReply | null = null;
+  #session: EngineRequest | null = null;
   readonly #timeout: number;
   #endpoint: Endpoint | null = null;
   #connection: ClientConnection | null = null;
@@ -65,9 +68,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #receiving = false;
   #received = true;
   #trailers: Head | null = null;
-  /** The body so far, to be sent again; null: too large for that, or of a request that must not be sent twice. */
-  #kept: Buffer[] | null = null;
-  #keptSize = 0;
+  /** Null: too large to be sent again, or of a request that must not be sent twice. */
+  #kept: KeptBody | null = null;
 
   /** `timeout`: ms from the request's end to the head of its answer. */
   constructor(context: ForwardingContext, exchange: Exchange, reply: Reply, timeout: number) {
@@ -78,12 +80,14 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   }
 
   start(): void {
-    const { pool, admission, now } = this.#context;
+    const { pool, admission, sessions, retryIdempotencyKey, maxReplay, now } = this.#context;
     const exchange = this.#exchange;
+    this.#session = sessions.requestOf(exchange);
+    if (this.#session !== null) this.#makeLasting(this.#session.wrap(this.#reply, () => this.#finishEarly()));
     this.#hasBody = exchange.body !== BODY_NONE && !(exchange.body === BODY_LENGTH && exchange.length === 0);
     if (this.#hasBody) {
       this.#received = false;
-      if (IDEMPOTENT.has(exchange.method) || this.#hasRetryKey()) this.#kept = [];
+      if (isKept(exchange, retryIdempotencyKey)) this.#kept = new KeptBody(maxReplay);
     } else this.#deadline = now() + this.#timeout;
     exchange.watch(this);
     if (exchange.upgrade && !pool.hasRoomForLongLived()) this.#exceed('maxLongLived', 'MS_LONG_LIVED_FULL');
@@ -108,7 +112,12 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #attempt(error: MultiserverError | null = null): void {
     const { pool, now } = this.#context;
     if (now() >= this.#deadline) return this.#exceed('timeout', 'MS_TIMEOUT');
-    let endpoint = pool.pick(this.#exchange, this.#tried);
+    if (this.#session?.isHeard(pool) === false) {
+      this.#lasting?.drain();
+      if (!this.#ended) this.#giveUp(error ?? new MultiserverError('MS_NO_ENDPOINT'));
+      return;
+    }
+    let endpoint = this.#session?.home ?? pool.pick(this.#exchange, this.#tried);
     // Better the one that failed than none.
     if (endpoint === undefined && this.#tried !== null) endpoint = pool.pick(this.#exchange, null);
     if (endpoint === undefined) return this.#await(error ?? new MultiserverError('MS_NO_ENDPOINT'));
@@ -117,6 +126,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#firstByte = -1;
     this.#retryAfter = -1;
     pool.begin(endpoint);
+    if (this.#lasting !== null) this.#context.lasting.add(endpoint, this.#lasting);
     if (this.#received) this.#expectAnswer(endpoint);
     const connection = this.#context.acquire(endpoint, this, this.#exchange.client);
     this.#connection = connection;
@@ -155,7 +165,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       return;
     }
     if (exchange.expectsContinue) connection.expectAnswer(Infinity);
-    if (this.#keptSize > 0) for (const piece of this.#kept!) connection.sendData(piece);
+    this.#kept?.sendTo(connection);
     if (this.#received) {
       connection.sendEnd(this.#trailers, this.#deadline);
       return;
@@ -170,11 +180,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   onRequestData(chunk: Buffer): boolean {
     const connection = this.#connection;
     if (this.#longLived) return connection === null || connection.sendData(chunk);
-    if (this.#kept !== null) {
-      if (this.#keptSize + chunk.length > this.#context.maxReplay && connection?.connected) this.#kept = null;
-      else this.#kept.push(Buffer.from(chunk));
-      this.#keptSize += chunk.length;
-    }
+    if (this.#kept?.keep(chunk, connection?.connected === true) === false) this.#kept = null;
     if (connection === null || !connection.connected) return false;
     return connection.sendData(chunk);
   }
@@ -210,13 +216,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       endpoint.onAnswer(time);
     }
     if (status >= 400) this.#retryAfter = retryAfterOf(head);
-    if (
-      retryStatuses.length > 0 &&
-      retryStatuses.includes(status) &&
-      SAFE.has(exchange.method) &&
-      this.#mayRetry(true) &&
-      this.#enterBudget()
-    ) {
+    if (isRepeatedFor(status, exchange.method, retryStatuses) && this.#mayRetry(true) && this.#enterBudget()) {
       this.#connection!.abort();
       this.#settle(false);
       this.#retry(null, true);
@@ -237,7 +237,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     }
     if (longLived) this.#becomeLongLived(endpoint, eventStream);
     this.#reply.sendHead(status, reason, head, body, length);
-    if (longLived && !this.#ended) this.#makeLasting(endpoint, head, body);
+    if (longLived && this.#lasting === null && !this.#ended)
+      this.#makeLasting(lastingReply(this.#reply, head, body, () => this.#finishEarly()));
     if (body === BODY_TUNNEL && !this.#ended) exchange.receive(this);
   }
 
@@ -249,20 +250,17 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#leave();
   }
 
-  #makeLasting(endpoint: Endpoint, head: Head, body: number): void {
-    const lasting = lastingReply(this.#reply, head, body, () => this.#finishEarly());
-    if (lasting === null) return;
-    this.#reply = lasting;
-    this.#lasting = lasting;
-    this.#context.lasting.add(endpoint, lasting);
+  #makeLasting(reply: LastingReply | null): void {
+    if (reply === null) return;
+    this.#reply = reply;
+    this.#lasting = reply;
+    if (this.#endpoint !== null) this.#context.lasting.add(this.#endpoint, reply);
   }
 
   /** The endpoint is being drained, and the client has been told all that it can be told without harm. */
   #finishEarly(): void {
     if (this.#ended) return;
-    this.#connection!.abort();
-    this.#settle(false);
-    this.#end();
+    this.#drop();
     this.#reply.sendEnd(null);
   }
 
@@ -292,13 +290,13 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const died = this.#endpoint!.worker && (unsent || closed);
     // One that died may still be connected to for a moment.
     if (died && !unsent && connection.sent && !this.#tried?.includes(this.#endpoint!)) this.#deaths++;
-    const { method } = this.#exchange;
+    const { retryIdempotencyKey, retryStatuses } = this.#context;
     const unanswered = closed && !connection.answered;
     const again =
       this.#status === 0 &&
       (unsent ||
-        (unanswered && (isRepeatable(method, connection.sent, this.#reused) || this.#hasRetryKey())) ||
-        isRepeatedWhenSlow(code, method, this.#context.retryStatuses)) &&
+        (unanswered && isRepeatable(this.#exchange, retryIdempotencyKey, connection.sent, this.#reused)) ||
+        isRepeatedWhenSlow(code, this.#exchange.method, retryStatuses)) &&
       this.#deaths < MAX_DEATHS &&
       this.#mayRetry(false);
     // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes. A request
@@ -311,10 +309,6 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       this.#end();
       this.#reply.fail(error);
     } else this.#giveUp(error);
-  }
-
-  #hasRetryKey(): boolean {
-    return this.#context.retryIdempotencyKey && this.#exchange.head.kinds.includes(F_IDEMPOTENCY_KEY);
   }
 
   #mayRetry(answered: boolean): boolean {
@@ -351,7 +345,11 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   }
 
   onClientGone(): void {
-    if (this.#ended) return;
+    if (!this.#ended) this.#drop();
+  }
+
+  /** Whatever it waits for, it waits no longer. */
+  #drop(): void {
     this.queuedIn?.cancel(this);
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#connection !== null) {

@@ -1,11 +1,12 @@
 import type { Endpoint } from '../balance/endpoint.js';
 import type { LastingReply } from './lasting-reply.js';
 
-/** The tunnels and event streams of a pool, by endpoint: which of them have to end when one is drained or in maintenance. */
+/** The tunnels, event streams and polls of a pool, by endpoint: which of them have to end when one is drained or in maintenance. */
 export class LastingReplies {
   readonly #byEndpoint = new Map<Endpoint, Set<LastingReply>>();
 
   add(endpoint: Endpoint, reply: LastingReply): void {
+    reply.endpoint = endpoint;
     const replies = this.#byEndpoint.get(endpoint);
     if (replies === undefined) this.#byEndpoint.set(endpoint, new Set([reply]));
     else replies.add(reply);

@@ -1,3 +1,4 @@
+import type { Endpoint } from '../balance/endpoint.js';
 import type { MultiserverError } from '../errors.js';
 import { BODY_LENGTH, BODY_TUNNEL, type Head, type Reply } from '../exchange.js';
 import { F_CONTENT_ENCODING, F_CONTENT_TYPE } from '../http1/fields.js';
@@ -7,6 +8,8 @@ import { FrameFollower } from '../http1/frame-follower.js';
 export abstract class LastingReply implements Reply {
   protected readonly reply: Reply;
   protected readonly finish: () => void;
+  /** That answers. */
+  endpoint: Endpoint | null = null;
   protected draining = false;
 
   constructor(reply: Reply, finish: () => void) {

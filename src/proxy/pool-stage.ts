@@ -12,6 +12,7 @@ import type { ResolvedPoolOptions } from '../option-types.js';
 import { HealthChecks } from '../upstream/health-checks.js';
 import { Upstream } from '../upstream/connections.js';
 import type { LimitHits } from '../util/limits.js';
+import { EngineSessions } from './engine-sessions.js';
 import { EndpointSources, parseSources } from './endpoint-sources.js';
 import { Forwarding } from './forwarding.js';
 import type { ForwardingContext } from './forwarding-context.js';
@@ -86,6 +87,7 @@ export class PoolStage {
       budget: this.#budget,
       hits,
       lasting: this.#lasting,
+      sessions: new EngineSessions(),
       now,
       random,
       acquire: (endpoint, handler, client) => upstream.acquire(endpoint, handler, client),
