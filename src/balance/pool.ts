@@ -20,6 +20,7 @@ import {
   startEjection,
 } from './health/passive.js';
 import { ramp, RAMP_STEPS, startsSlowly } from './health/slow-start.js';
+import { isFull, without } from './room.js';
 
 export interface PoolOptions {
   readonly name?: string;
@@ -140,8 +141,8 @@ export class Pool {
     if (this.#changed) this.#refresh();
     let candidates = this.#candidates;
     if (tried !== null || this.#maxConcurrent !== Infinity) {
-      candidates = this.#without(candidates, tried);
-      if (candidates.length === 0 && this.#reserve.length > 0) candidates = this.#without(this.#reserve, tried);
+      candidates = without(candidates, tried, this.#some);
+      if (candidates.length === 0 && this.#reserve.length > 0) candidates = without(this.#reserve, tried, this.#some);
     }
     if (candidates.length === 0) return undefined;
     return this.#algorithm.pick(candidates, request) as Endpoint | undefined;
@@ -369,28 +370,11 @@ export class Pool {
     this.#algorithm.onEndpoints?.(Object.freeze(this.#endpoints.slice()));
   }
 
-  #without(candidates: readonly Endpoint[], tried: readonly Endpoint[] | null): readonly Endpoint[] {
-    const some = this.#some;
-    let count = 0;
-    for (let i = 0; i < candidates.length; i++) {
-      const candidate = candidates[i]!;
-      if (isFull(candidate) || (tried !== null && tried.includes(candidate))) continue;
-      some[count++] = candidate;
-    }
-    if (count === candidates.length) return candidates;
-    some.length = count;
-    return some;
-  }
-
   #freeIndex(): number {
     let index = 0;
     while (this.#endpoints.some((endpoint) => endpoint.index === index)) index++;
     return index;
   }
-}
-
-function isFull(endpoint: Endpoint): boolean {
-  return endpoint.inFlight - endpoint.longLived >= endpoint.limit;
 }
 
 /** An own worker that does not listen: it has ended, which will be known in a moment, or it is about to listen again. */
