@@ -1,6 +1,7 @@
 import type { Algorithm, AlgorithmLike, Outcome, RequestView, Sources } from '../contracts/algorithm.js';
 import { resolveAlgorithm } from './algorithms/resolve.js';
 import { ROUND_ROBIN } from './algorithms/round-robin.js';
+import { Candidates } from './candidates.js';
 import {
   DRAINING,
   EJECTED,
@@ -20,7 +21,6 @@ import {
   startEjection,
 } from './health/passive.js';
 import { ramp, RAMP_STEPS, startsSlowly } from './health/slow-start.js';
-import { isFull, without } from './room.js';
 
 export interface PoolOptions {
   readonly name?: string;
@@ -70,12 +70,7 @@ export class Pool {
   readonly #onChange: NonNullable<PoolOptions['onChange']>;
   readonly #isExpecting: NonNullable<PoolOptions['isExpecting']>;
   readonly #onProblem: NonNullable<PoolOptions['onProblem']>;
-  /** Those that may be chosen now; frozen, since users' own algorithms get it. */
-  #candidates: readonly Endpoint[] = [];
-  /** Ready as well, but for when no candidate can take a request. */
-  #reserve: readonly Endpoint[] = [];
-  /** Built anew where some candidates are left out. */
-  readonly #some: Endpoint[] = [];
+  readonly #candidates = new Candidates();
   #changed = true;
   #membersChanged = true;
   /** When an ejection ends or a weight grows next. */
@@ -132,18 +127,12 @@ export class Pool {
 
   // ---- the choice
 
-  /**
-   * The endpoint for a request. `tried` are left out, as are those that are full; when no endpoint is ready, all ejected ones are used
-   * (panic), and those whose health is not known yet: a bad answer is likelier than with a good one, but none at all would be certain.
-   */
+  /** The endpoint for a request. `tried` are left out, as are those that are full. */
   pick(request: RequestView, tried: readonly Endpoint[] | null): Endpoint | undefined {
     if (this.#nextCheck !== Infinity) this.advance();
     if (this.#changed) this.#refresh();
-    let candidates = this.#candidates;
-    if (tried !== null || this.#maxConcurrent !== Infinity) {
-      candidates = without(candidates, tried, this.#some);
-      if (candidates.length === 0 && this.#reserve.length > 0) candidates = without(this.#reserve, tried, this.#some);
-    }
+    const all = tried === null && this.#maxConcurrent === Infinity;
+    const candidates = all ? this.#candidates.first : this.#candidates.able(tried);
     if (candidates.length === 0) return undefined;
     return this.#algorithm.pick(candidates, request) as Endpoint | undefined;
   }
@@ -151,7 +140,7 @@ export class Pool {
   /** Whether this very one may take one more request. */
   canTake(endpoint: Endpoint): boolean {
     if (this.#changed) this.#refresh();
-    return !isFull(endpoint) && (this.#candidates.includes(endpoint) || this.#reserve.includes(endpoint));
+    return this.#candidates.canTake(endpoint);
   }
 
   /** Whether any endpoint may take one more request. */
@@ -159,8 +148,8 @@ export class Pool {
     if (this.#nextCheck !== Infinity) this.advance();
     if (this.#changed) this.#refresh();
     // Nobody to wait for: better an answer at once than a full queue.
-    if (this.#candidates.length === 0) return !this.expecting;
-    return this.#maxConcurrent === Infinity || !this.#candidates.every(isFull) || !this.#reserve.every(isFull);
+    if (this.#candidates.first.length === 0) return !this.expecting;
+    return this.#maxConcurrent === Infinity || !this.#candidates.areFull();
   }
 
   /** An own worker will come: worth waiting for when nobody else is there. */
@@ -355,16 +344,7 @@ export class Pool {
 
   #refresh(): void {
     this.#changed = false;
-    const ready = this.#endpoints.filter((endpoint) => endpoint.stateCode === READY);
-    const first = ready.reduce((least, { priority }) => Math.min(least, priority), Infinity);
-    const candidates =
-      ready.length > 0
-        ? ready.filter(({ priority }) => priority === first)
-        : this.#endpoints.filter((endpoint) =>
-            endpoint.stateCode === STARTING ? endpoint.up : endpoint.stateCode === EJECTED && !endpoint.refused,
-          );
-    this.#candidates = Object.freeze(candidates);
-    this.#reserve = Object.freeze(ready.filter(({ priority }) => priority !== first));
+    this.#candidates.refresh(this.#endpoints);
     if (!this.#membersChanged) return;
     this.#membersChanged = false;
     this.#algorithm.onEndpoints?.(Object.freeze(this.#endpoints.slice()));

@@ -40,8 +40,8 @@ export class LeastLatency implements Algorithm {
     const count = candidates.length;
     const now = this.#sources.now();
     if (count > SCAN) {
-      const one = draw(candidates, null, this.#sources.random())!;
-      const other = draw(candidates, one, this.#sources.random())!;
+      const one = draw(candidates, null, this.#sources)!;
+      const other = draw(candidates, one, this.#sources)!;
       return this.#load(other, now) < this.#load(one, now) ? other : one;
     }
     let best: EndpointView | undefined;

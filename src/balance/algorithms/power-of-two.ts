@@ -14,9 +14,9 @@ export class PowerOfTwo implements Algorithm {
   }
 
   pick(candidates: readonly EndpointView[], _request: RequestView): EndpointView | undefined {
-    const one = draw(candidates, null, this.#sources.random());
+    const one = draw(candidates, null, this.#sources);
     if (one === undefined || candidates.length === 1) return one;
-    const other = draw(candidates, one, this.#sources.random())!;
+    const other = draw(candidates, one, this.#sources)!;
     return other.inFlight * one.weight < one.inFlight * other.weight ? other : one;
   }
 }

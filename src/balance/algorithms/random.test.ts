@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { assertShare, indexed, request, tally, TestSources } from '../fixtures.test.js';
 import { draw, Random } from './random.js';
 
+const by = (share: number) => ({ now: () => 0, random: () => share });
+
 test('each endpoint is drawn as often as its weight says', () => {
   const endpoints = indexed([1, 2, 3, 4]);
   const algorithm = new Random(new TestSources());
@@ -15,11 +17,11 @@ test('the draw splits [0, 1) exactly by weight, with or without one that is left
   const [a, b, c] = endpoints;
   const at = [0, 0.2499, 0.25, 0.7499, 0.75, 0.9999];
   assert.deepEqual(
-    at.map((share) => draw(endpoints, null, share)),
+    at.map((share) => draw(endpoints, null, by(share))),
     [a, a, b, b, c, c],
   );
   assert.deepEqual(
-    [0, 0.499, 0.5, 0.999].map((share) => draw(endpoints, b!, share)),
+    [0, 0.499, 0.5, 0.999].map((share) => draw(endpoints, b!, by(share))),
     [a, a, c, c],
   );
 });

@@ -10,20 +10,20 @@ export class Random implements Algorithm {
   }
 
   pick(candidates: readonly EndpointView[], _request: RequestView): EndpointView | undefined {
-    return draw(candidates, null, this.#sources.random());
+    return draw(candidates, null, this.#sources);
   }
 }
 
-/** The candidate, other than `except`, at the share `at` in [0, 1) of all weights. */
+/** A candidate other than `except`. The number is drawn here: passed to a function, it would be put on the heap. */
 export function draw(
   candidates: readonly EndpointView[],
   except: EndpointView | null,
-  at: number,
+  sources: Sources,
 ): EndpointView | undefined {
   let total = 0;
   for (let i = 0; i < candidates.length; i++) total += candidates[i]!.weight;
   if (except !== null) total -= except.weight;
-  let left = at * total;
+  let left = sources.random() * total;
   let last: EndpointView | undefined;
   for (let i = 0; i < candidates.length; i++) {
     const candidate = candidates[i]!;
