@@ -10,7 +10,7 @@ import { type BoundAddress, type ListenAddress, parseListenAddress } from './lis
 import { Listener } from './listener/listener.js';
 import { Apps } from './load-balancer/apps.js';
 import { AutomaticHttps } from './load-balancer/automatic-https.js';
-import type { BalancerEvents } from './load-balancer/events.js';
+import { type BalancerEvents, createTell } from './load-balancer/events.js';
 import { Pools } from './load-balancer/pools.js';
 import {
   type BalancerStatus,
@@ -52,6 +52,7 @@ const CERTIFICATE_TICK = 5000;
  */
 export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interceptable {
   readonly events: EventEmitter<BalancerEvents> = new EventEmitter();
+  readonly #tell = createTell(this.events);
   /** Those of the default pool. */
   readonly endpoints: Endpoints;
   readonly pools: Pools = new Pools((changes) => this.reconfigure(changes));
@@ -67,7 +68,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   readonly #ticker: NodeJS.Timeout;
   readonly #certificateTicker: NodeJS.Timeout | undefined;
   readonly #automaticHttps: AutomaticHttps | undefined;
-  readonly #apps: Apps = new Apps(this.events, (message, error) => this.#problem(message, error));
+  readonly #apps: Apps = new Apps(this.#tell, (message, error) => this.#problem(message, error));
   readonly #stations: Station[] = [];
   readonly #ownRoutes: OwnRoutes;
   readonly #addresses: BoundAddress[] = [];
@@ -95,7 +96,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     const { acme, ...https } = resolved.https;
     if (acme.domains.length > 0) {
       const onProblem = (message: string, error?: unknown) => this.#problem(message, error);
-      this.#automaticHttps = new AutomaticHttps(acme, { events: this.events, addresses: this.#addresses, onProblem });
+      this.#automaticHttps = new AutomaticHttps(acme, { tell: this.#tell, addresses: this.#addresses, onProblem });
       this.#stations.push(this.#automaticHttps.station);
     }
     const certificates = [...https.certificates, ...(this.#automaticHttps?.sources ?? [])];
@@ -227,7 +228,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     this.#addresses.push(...bound);
     const port = this.#publicPort();
     if (port !== undefined) this.#apps.setPublicPort(port);
-    this.events.emit('boot', bound);
+    this.#tell('boot', bound);
     this.#automaticHttps?.start(this.#listener);
     return bound;
   }
@@ -354,14 +355,14 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   }
 
   #problem(message: string, error?: unknown): void {
-    if (!this.events.emit('problem', message, error)) process.emitWarning(message, { code: 'MS_PROBLEM' });
+    this.#tell('problem', message, error);
   }
 
   #changed(endpoint: Endpoint, from: EndpointState, to: EndpointState, reason: string): void {
-    this.events.emit('change', endpoint, { from, to, reason });
-    if (to === 'ready') this.events.emit('ready', endpoint);
-    else if (to === 'ejected') this.events.emit('eject', endpoint, { reason });
-    else if (to === 'draining') this.events.emit('drain', endpoint);
+    this.#tell('change', endpoint, { from, to, reason });
+    if (to === 'ready') this.#tell('ready', endpoint);
+    else if (to === 'ejected') this.#tell('eject', endpoint, { reason });
+    else if (to === 'draining') this.#tell('drain', endpoint);
   }
 }
 

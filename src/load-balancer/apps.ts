@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events';
 import type { Endpoint } from '../balance/index.js';
 import { MultiserverError } from '../errors.js';
 import type { ListenAddress } from '../listener/address.js';
@@ -6,7 +5,7 @@ import type { ResolvedSpawnOptions } from '../option-types.js';
 import type { WorkerEndpoints } from '../proxy/worker-endpoints.js';
 import { parseCount } from '../supervisor/count.js';
 import { Supervisor, type WorkerView } from '../supervisor/supervisor.js';
-import type { BalancerEvents } from './events.js';
+import type { Tell } from './events.js';
 
 interface App {
   /** From 1, in the order in which they were spawned. */
@@ -18,12 +17,12 @@ interface App {
 
 /** The apps that a balancer has spawned. */
 export class Apps {
-  readonly #events: EventEmitter<BalancerEvents>;
+  readonly #tell: Tell;
   readonly #onProblem: (message: string, error: unknown) => void;
   readonly #apps: App[] = [];
 
-  constructor(events: EventEmitter<BalancerEvents>, onProblem: (message: string, error: unknown) => void) {
-    this.#events = events;
+  constructor(tell: Tell, onProblem: (message: string, error: unknown) => void) {
+    this.#tell = tell;
     this.#onProblem = onProblem;
   }
 
@@ -52,11 +51,11 @@ export class Apps {
       {
         onReady: (worker) => endpoints.onReady(worker),
         onDown: (worker) => endpoints.onDown(worker),
-        onCrash: (worker, info) => this.#events.emit('crash', worker, info),
-        onReplace: (worker, reason) => this.#events.emit('replace', worker, { reason }),
-        onScale: (number, reason) => this.#events.emit('scale', number, { reason }),
+        onCrash: (worker, info) => this.#tell('crash', worker, info),
+        onReplace: (worker, reason) => this.#tell('replace', worker, { reason }),
+        onScale: (number, reason) => this.#tell('scale', number, { reason }),
         onProblem: this.#onProblem,
-        onOutput: (worker, stream, line) => this.#events.emit('output', worker, stream, line),
+        onOutput: (worker, stream, line) => this.#tell('output', worker, stream, line),
       },
     );
     const app = { number, supervisor, endpoints };

@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events';
 import { CertificateKeeper, sourceOf } from '../listener/acme/keeper.js';
 import { challengeCertificate } from '../listener/acme/requests.js';
 import { AcmeStorage } from '../listener/acme/storage.js';
@@ -8,10 +7,10 @@ import type { Listener } from '../listener/listener.js';
 import type { AcmeChallenge, ResolvedAcme } from '../options.js';
 import { createAcmeChallenge } from '../proxy/acme-challenge.js';
 import type { Station } from '../proxy/force-https.js';
-import type { BalancerEvents } from './events.js';
+import type { Tell } from './events.js';
 
 export interface AutomaticHttpsSurroundings {
-  readonly events: EventEmitter<BalancerEvents>;
+  readonly tell: Tell;
   /** Those that are listened on by now. */
   readonly addresses: readonly BoundAddress[];
   readonly onProblem: (message: string, error?: unknown) => void;
@@ -26,7 +25,7 @@ export class AutomaticHttps {
   #listener: Listener | undefined;
 
   /** @throws MultiserverError MS_ACME_FAILED when nothing can be kept in the storage. */
-  constructor(acme: ResolvedAcme, { events, addresses, onProblem }: AutomaticHttpsSurroundings) {
+  constructor(acme: ResolvedAcme, { tell, addresses, onProblem }: AutomaticHttpsSurroundings) {
     const store = new AcmeStorage(acme.storage);
     this.sources = acme.domains.map((name) => ({ ...sourceOf(store, name), obtained: true }));
     this.station = createAcmeChallenge((token) => store.answerTo(token));
@@ -40,7 +39,7 @@ export class AutomaticHttps {
         this.#listener!.answerChallenge(name, challengeCertificate(name, authorization, Date.now())),
       onObtained: (name, file, validTo) => {
         this.#listener!.refreshCertificates(false, file);
-        events.emit('certificate', name, { validTo });
+        tell('certificate', name, { validTo });
       },
       onProblem,
     });

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { Endpoint, EndpointState } from '../balance/index.js';
 import type { BoundAddress } from '../listener/address.js';
 import type { WorkerView } from '../supervisor/types.js';
@@ -29,4 +30,19 @@ export interface BalancerEvents {
   output: [worker: WorkerView, stream: 'stdout' | 'stderr', line: string];
   /** Something of the user's own, such as an algorithm, did what it must not; no request was lost by it. */
   problem: [message: string, error?: unknown];
+}
+
+export type Tell = <E extends keyof BalancerEvents>(event: E, ...detail: BalancerEvents[E]) => void;
+
+/**
+ * Emits each event once what is being done is done, in the order of what happens: who listens right after the constructor hears of its
+ * endpoints, and a listener that throws does so outside of a request's way. A problem that nobody listens for becomes a warning.
+ */
+export function createTell(events: EventEmitter<BalancerEvents>): Tell {
+  const emitter = events as EventEmitter;
+  return (event, ...detail) =>
+    queueMicrotask(() => {
+      const isHeard = emitter.emit(event, ...detail);
+      if (!isHeard && event === 'problem') process.emitWarning(detail[0] as string, { code: 'MS_PROBLEM' });
+    });
 }
