@@ -223,6 +223,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   async listen(...where: (number | string | ListenAddress)[]): Promise<BoundAddress[]> {
     await Promise.all([...this.#stages.values()].map((stage) => stage.ready()));
     const addresses = where.length === 0 ? [this.#apps.requested()] : where.map(parseListenAddress);
+    if (this.#options.trustedProxies.length === 0 && addresses.some(({ proxyProtocol }) => proxyProtocol))
+      throw new MultiserverError('MS_INVALID_OPTION', 'listen: "proxyProtocol" needs the option "trustedProxies".');
     const bound: BoundAddress[] = [];
     for (const address of addresses) bound.push(await this.#listener.listen(address));
     this.#addresses.push(...bound);

@@ -187,6 +187,8 @@ const SPAWN = {
 /** Checks and completes the options of a balancer. Unknown, wrong or out of bounds: MS_INVALID_OPTION. Nothing is coerced. */
 export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
   const data = parseShape(BALANCER, input, invalid);
+  if (data.proxyProtocol && data.trustedProxies.length === 0)
+    throw invalid('Option "proxyProtocol" needs "trustedProxies": nobody else may name clients, or connect at all.');
   return freezeOptions(
     {
       ...data,

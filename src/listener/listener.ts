@@ -8,6 +8,7 @@ import type { ServerFactory } from '../options.js';
 import { runClock, stopClock } from '../util/clock.js';
 import { unmapped } from '../util/network.js';
 import { openFileLimit } from '../util/open-files.js';
+import { Seldom } from '../util/seldom.js';
 import type { BoundAddress, ListenAddress } from './address.js';
 import { ClientCounts } from './client-counts.js';
 import { Port } from './port.js';
@@ -25,7 +26,7 @@ export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   readonly onTooMany: () => string;
   /** Connections begin with a header of the PROXY protocol, unless their address says otherwise. */
   readonly proxyProtocol: boolean;
-  /** A connection was closed because it had no such header, or came from a stranger. */
+  /** A connection was closed because it had no such header, or came from a stranger; it is also told, now and then. */
   readonly onBadProxyHeader: () => void;
   readonly onProblem: (message: string, error?: unknown) => void;
   /** Makes the servers in place of our own, and in place of `https`. */
@@ -47,6 +48,8 @@ interface Opening {
 const IDLE_UNDER_PRESSURE = 2000;
 /** Descriptors that are neither for clients nor for endpoints. */
 const RESERVED = 256;
+/** Between two reports of the same, ms. */
+const REPORT_PAUSE = 60_000;
 const NOTHING = Buffer.alloc(0);
 const LEAST_WAITING = 128;
 const MOST_WAITING = 4096;
@@ -71,6 +74,7 @@ export class Listener {
   readonly #greetings = new Set<Socket>();
   readonly #clients = new ClientCounts();
   readonly #refusals = new Refusals();
+  readonly #seldom: Seldom;
   readonly #openFiles = openFileLimit();
   #paused = false;
   #closing = false;
@@ -78,6 +82,7 @@ export class Listener {
 
   constructor(settings: ListenerSettings) {
     this.#settings = { ...settings };
+    this.#seldom = new Seldom(REPORT_PAUSE, settings.now);
     this.#connectionSettings = { ...settings, onClose: (connection) => this.#onClose(connection) };
     const { https, hits, onProblem } = settings;
     this.#front =
@@ -184,11 +189,16 @@ export class Listener {
 
   /** Whoever may not name clients, or does not, is not listened to: it could be anybody. */
   #greet(socket: Socket, opening: Opening): void {
-    const { isProxy, headTimeout, onBadProxyHeader } = this.#settings;
+    const { isProxy, headTimeout } = this.#settings;
     socket.on('error', () => {});
-    if (!isProxy(addressOf(socket))) {
+    const address = addressOf(socket);
+    const peer = address === '' ? 'a Unix socket' : address;
+    if (!isProxy(address)) {
       socket.destroy();
-      onBadProxyHeader();
+      this.#refuseGreeting(
+        'stranger',
+        `${peer} is none of trustedProxies, and only those may connect by the PROXY protocol.`,
+      );
       return;
     }
     this.#greetings.add(socket);
@@ -198,10 +208,18 @@ export class Listener {
         this.#enter(socket, { ...clientOf(socket, opening), ...header.client }, opening, rest);
         return;
       }
-      if (header === null && !this.#closing) onBadProxyHeader();
+      // Who says nothing at all looks whether somebody listens.
+      const report =
+        rest.length === 0 ? '' : `What came from ${peer} does not begin with a valid header of the PROXY protocol.`;
+      if (header === null && !this.#closing) this.#refuseGreeting('header', report);
       socket.destroy();
       this.#admit();
     });
+  }
+
+  #refuseGreeting(fault: string, report: string): void {
+    this.#settings.onBadProxyHeader();
+    if (report !== '' && this.#seldom.isDue(fault)) this.#settings.onProblem(report);
   }
 
   /** `rest`: octets that were read already. */

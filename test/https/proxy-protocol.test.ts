@@ -29,14 +29,16 @@ after(() => origin.close());
 
 async function serving(
   options: LoadBalancerOptions,
-  play: (port: number, balancer: LoadBalancer) => Promise<void>,
+  play: (port: number, balancer: LoadBalancer, problems: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const balancer = new LoadBalancer({ proxyProtocol: true, trustedProxies: ['loopback'], ...options });
+  const problems: string[] = [];
+  balancer.events.on('problem', (message) => problems.push(message));
   balancer.endpoints.add(originUrl);
   const [address] = await balancer.listen('127.0.0.1:0');
   assert.ok(address !== undefined && 'port' in address);
   try {
-    await play(address.port, balancer);
+    await play(address.port, balancer, problems);
   } finally {
     await balancer.close({ timeout: 0 });
   }
@@ -101,21 +103,37 @@ describe('behind a proxy that names the client', () => {
   });
 
   test('who names nobody, or not in time, is closed and counted', async () => {
-    await serving({ headTimeout: 300 }, async (port, balancer) => {
+    await serving({ headTimeout: 300 }, async (port, balancer, problems) => {
       assert.equal(await answer(connect(port, '127.0.0.1'), REQUEST), '');
       assert.equal(await answer(connect(port, '127.0.0.1'), 'PROXY TCP4 '), '');
       const gone = connect(port, '127.0.0.1');
       gone.end('PROXY');
       await answer(gone);
-      assert.equal(balancer.status().errors['MS_BAD_PROXY_HEADER'], 3);
+      const silent = connect(port, '127.0.0.1');
+      silent.end();
+      await answer(silent);
+      assert.equal(balancer.status().errors['MS_BAD_PROXY_HEADER'], 4);
+      assert.deepEqual(problems, [
+        'What came from 127.0.0.1 does not begin with a valid header of the PROXY protocol.',
+      ]);
       assert.equal(balancer.status().connections, 0);
     });
   });
 
   test('a stranger is not believed', async () => {
-    await serving({ trustedProxies: ['192.0.2.1'] }, async (port, balancer) => {
-      assert.equal(await answer(connect(port, '127.0.0.1'), V1 + REQUEST), '');
-      assert.equal(balancer.status().errors['MS_BAD_PROXY_HEADER'], 1);
+    await serving({ trustedProxies: ['192.0.2.1'] }, async (port, balancer, problems) => {
+      for (let i = 0; i < 2; i++) assert.equal(await answer(connect(port, '127.0.0.1'), V1 + REQUEST), '');
+      assert.equal(balancer.status().errors['MS_BAD_PROXY_HEADER'], 2);
+      assert.match(problems.join(), /^127\.0\.0\.1 is none of trustedProxies, [^,]*$/);
+    });
+  });
+
+  test('without somebody who may name clients it does not start', async () => {
+    const rule = { code: 'MS_INVALID_OPTION', message: /"proxyProtocol" needs .*"trustedProxies"/ };
+    assert.throws(() => new LoadBalancer({ proxyProtocol: true }), rule);
+    await assert.rejects(new LoadBalancer().listen({ port: 0, proxyProtocol: true }), rule);
+    await serving({}, async (_, balancer) => {
+      assert.throws(() => balancer.reconfigure({ trustedProxies: [] }), rule);
     });
   });
 
