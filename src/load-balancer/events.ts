@@ -28,7 +28,10 @@ export interface BalancerEvents {
   certificate: [domain: string, detail: { validTo: Date }];
   /** A line that a worker wrote. */
   output: [worker: WorkerView, stream: 'stdout' | 'stderr', line: string];
-  /** Something of the user's own, such as an algorithm, did what it must not; no request was lost by it. */
+  /**
+   * What an operator should look into: something of the user's own, such as an algorithm, did what it must not; an endpoint failed (of
+   * each, a kind of fault is told at most once a minute); a certificate cannot be used.
+   */
   problem: [message: string, error?: unknown];
 }
 

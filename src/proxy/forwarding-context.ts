@@ -27,8 +27,8 @@ export interface ForwardingContext extends ForwardSettings {
   readonly now: () => number;
   readonly random: () => number;
   readonly acquire: (endpoint: Endpoint, handler: ResponseHandler, client: ClientInfo) => ClientConnection;
-  /** An endpoint's certificate is not to be trusted. */
-  readonly onDistrusted: (endpoint: Endpoint, error: MultiserverError) => void;
+  /** An attempt failed by what an endpoint did, or did not; another may still answer. Of own workers that died only their end is told. */
+  readonly onFault: (endpoint: Endpoint, error: MultiserverError) => void;
   /** No answer could be had: a fallback, or an error answer. */
   readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
 }

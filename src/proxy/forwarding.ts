@@ -283,9 +283,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   onResponseError(error: MultiserverError): void {
     const { code } = error;
     const connection = this.#connection!;
-    const distrusted = code === 'MS_BAD_ENDPOINT_CERTIFICATE';
-    if (distrusted) this.#context.onDistrusted(this.#endpoint!, error);
-    const unsent = distrusted || code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT';
+    const unsent =
+      code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT' || code === 'MS_BAD_ENDPOINT_CERTIFICATE';
     const closed = code === 'MS_ENDPOINT_CLOSED' || code === 'MS_ENDPOINT_RESET';
     const died = this.#endpoint!.worker && (unsent || closed);
     // One that died may still be connected to for a moment.
@@ -303,6 +302,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     // whose time went by in the queue or elsewhere tells nothing of the endpoint: else too much load would eject good ones.
     const late = code === 'MS_TIMEOUT' && this.#deadline - this.#sentAt < this.#timeout / 2;
     const innocent = (unanswered && this.#reused) || this.#longLived || late;
+    if (!innocent && !died) this.#context.onFault(this.#endpoint!, error);
     this.#settle(!innocent, isRefusal(error));
     if (again) this.#retry(error, died || unsent || this.#enterBudget());
     else if (this.#status !== 0) {

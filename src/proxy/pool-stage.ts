@@ -1,6 +1,5 @@
 import { Admission } from '../balance/limits/admission.js';
 import { RetryBudget } from '../balance/limits/retry-budget.js';
-import type { Endpoint } from '../balance/endpoint.js';
 import { Endpoints } from '../balance/endpoints.js';
 import { Pool, type PoolOptions } from '../balance/pool.js';
 import { ROUND_ROBIN } from '../balance/algorithms/round-robin.js';
@@ -13,6 +12,7 @@ import { HealthChecks } from '../upstream/health-checks.js';
 import { Upstream } from '../upstream/connections.js';
 import type { LimitHits } from '../util/limits.js';
 import { EngineSessions } from './engine-sessions.js';
+import { EndpointFaults } from './endpoint-faults.js';
 import { EndpointSources, parseSources } from './endpoint-sources.js';
 import { Forwarding } from './forwarding.js';
 import type { ForwardingContext } from './forwarding-context.js';
@@ -26,8 +26,6 @@ export interface PoolSurroundings extends Required<Pick<PoolOptions, 'onChange' 
   readonly onFailed: (exchange: Exchange, reply: Reply, error: MultiserverError) => void;
 }
 
-const DISTRUST_PAUSE = 60_000;
-
 /** One pool, with all that its requests pass on their way: who may come in (admit), who gets them (choose), how they get there (send). */
 export class PoolStage {
   readonly pool: Pool;
@@ -38,8 +36,6 @@ export class PoolStage {
   readonly #admission: Admission;
   readonly #budget: RetryBudget;
   readonly #lasting = new LastingReplies();
-  /** Until when it is not told again that an endpoint's certificate is bad. */
-  readonly #distrusted = new WeakMap<Endpoint, number>();
   readonly #upstream: Upstream;
   readonly #checks: HealthChecks;
   #options: ResolvedPoolOptions;
@@ -80,6 +76,7 @@ export class PoolStage {
     this.#checks = checks;
     this.#admission = new Admission({ ...admissionSettings(options), hasRoom: () => pool.hasRoom() }, now);
     this.#budget = new RetryBudget(options.retries);
+    const faults = new EndpointFaults(now, onProblem);
     this.#context = {
       ...forwardSettings(options),
       pool,
@@ -91,13 +88,8 @@ export class PoolStage {
       now,
       random,
       acquire: (endpoint, handler, client) => upstream.acquire(endpoint, handler, client),
+      onFault: (endpoint, error) => faults.tell(endpoint, error),
       onFailed,
-      onDistrusted: (endpoint, error) => {
-        // Each request would say it again.
-        if (now() < (this.#distrusted.get(endpoint) ?? 0)) return;
-        this.#distrusted.set(endpoint, now() + DISTRUST_PAUSE);
-        onProblem(`${endpoint.url}: ${error.message} Give its authority by endpointTls.ca (--endpoint-ca).`, error);
-      },
     };
   }
 

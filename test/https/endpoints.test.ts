@@ -69,17 +69,36 @@ test('an https endpoint is verified against the authority that is given', async 
 });
 
 describe('an endpoint whose certificate proves nothing gets no request', () => {
-  const cases: [what: string, wish: () => Promise<Issued>, options: LoadBalancerOptions, why: RegExp][] = [
-    ['because its authority is not known', async () => good, {}, /issuer is not (known|trusted) \(\w+\)/],
+  const cases: [
+    what: string,
+    wish: () => Promise<Issued>,
+    options: LoadBalancerOptions,
+    why: RegExp,
+    advice: RegExp,
+  ][] = [
+    [
+      'because its authority is not known',
+      async () => good,
+      {},
+      /issuer is not (known|trusted) \(\w+\)/,
+      /endpointTls\.ca/,
+    ],
     [
       'because it is for another name',
       () => authority.issue({ names: ['other.example'] }),
       {},
       /it is for another name \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
+      /endpointTls\.servername/,
     ],
-    ['because it has expired', () => authority.issue({ names: ['127.0.0.1'], days: -1 }), {}, /it has expired/],
+    [
+      'because it has expired',
+      () => authority.issue({ names: ['127.0.0.1'], days: -1 }),
+      {},
+      /it has expired/,
+      /must be renewed/,
+    ],
   ];
-  for (const [what, wish, options, why] of cases) {
+  for (const [what, wish, options, why, advice] of cases) {
     test(what, async () => {
       const url = await origin(await wish());
       const ca = why.source.includes('issuer') ? {} : { endpointTls: { ca: authority.cert } };
@@ -89,6 +108,7 @@ describe('an endpoint whose certificate proves nothing gets no request', () => {
       assert.doesNotMatch(text, /127\.0\.0\.1/, 'clients are not told of the inside');
       assert.equal(problems.length, 1, 'it is told once, not with each request');
       assert.match(problems[0]!, why);
+      assert.match(problems[0]!, advice);
       assert.ok(problems[0]!.startsWith(url));
     });
   }

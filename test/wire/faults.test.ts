@@ -8,7 +8,7 @@ import { BlackHole } from './harness/black-hole.js';
  *
  * `moved`: the other answers and the client notices nothing; `cut`: the client sees that the answer is not whole; `whole`: it gets all;
  * `ended`: the tunnel closes, which is no fault; a status with a code is an answer of the balancer itself, and then the other endpoint has
- * not seen the request. `!`: it counts against the endpoint. No endpoint sees a request twice.
+ * not seen the request. `!`: it counts against the endpoint, and is told. No endpoint sees a request twice.
  */
 const FRESH = `
                     | GET                      | small POST               | streaming POST           | upgrade
@@ -110,6 +110,8 @@ for (const [connection, table] of [
 async function play(stage: Stage, fault: string, kind: Kind, outcome: string, reused: boolean): Promise<void> {
   const [bad, good] = stage.origins as [Stage['origin'], Stage['origin']];
   const { client, balancer } = stage;
+  const problems: string[] = [];
+  balancer.events.on('problem', (message) => problems.push(message));
   const hole = fault === 'black-holed' && !reused ? await BlackHole.open() : null;
   if (hole !== null) {
     balancer.endpoints.remove(bad.url);
@@ -141,6 +143,10 @@ async function play(stage: Stage, fault: string, kind: Kind, outcome: string, re
   await stage.until('every attempt to have ended', () => faulty!.inFlight === 0 && other!.inFlight === 0);
   assert.equal(faulty!.failures, outcome.endsWith('!') ? 1 : 0, 'failures that count against it');
   assert.equal(other!.failures, 0);
+  assert.deepEqual(
+    problems.map((problem) => problem.slice(0, problem.indexOf(': '))),
+    outcome.endsWith('!') ? [faulty!.url] : [],
+  );
   await hole?.close();
 }
 
