@@ -52,6 +52,9 @@ export class World {
           connectTimeout: 1000,
           responseTimeout: 150,
           responseIdleTimeout: 500,
+          // A machine that stops everything for a minute makes no slow clients.
+          bodyIdleTimeout: '10m',
+          minBodyRate: 0,
           retries: { statuses: schedule.retriesStatus ? [503] : [], idempotencyKey: schedule.retriesKeys },
         },
       },
