@@ -45,7 +45,7 @@ function endTurn(): void {
 /** What a TCP or Unix socket writes with, inside of Node. */
 interface Handle {
   /** 0, or the number of a system error. What the kernel does not take at once waits, and `request` with it. */
-  writeLatin1String?: (this: Handle, request: WriteRequest, text: string) => number;
+  writeLatin1String?: (this: Handle, request: WriteRequest | null, text: string) => number;
 }
 
 interface WriteRequest {
@@ -62,13 +62,16 @@ interface WriteRequest {
 let WriteRequest: (new () => WriteRequest) | null = null;
 /** Serves one write after the other, as long as the kernel takes each of them whole. */
 let request: WriteRequest | null = null;
+/** Streams of Node 26 make no request for what leaves at once: there is little to be gained past them. */
+let pastStreams = true;
 
 /**
  * The way out of a connection. What is written in one turn of the event loop leaves together at its end: head and body in one system
  * call, and the writes of all connections one after the other, for which the other sides are woken less often.
  *
  * Texts go to the socket's handle past its stream while nothing waits there: a stream makes a request object for each write. Both together
- * are 8 % of what a proxied request costs (bench/NOTES.md). Should a later Node hide its handles, all goes through the stream.
+ * are 8 % of what a proxied request costs (bench/NOTES.md). Where Node has no such
+ * handles, and from Node 26 on, all goes through the stream.
  */
 export class Outlet {
   readonly #socket: Socket;
@@ -172,7 +175,7 @@ export class Outlet {
     const socket = this.#socket;
     const handle = (socket as unknown as { _handle: Handle | null })._handle;
     // What waits in the stream or at the handle goes first, and is bounded by the stream's mark.
-    if (handle === null || !this.#direct || this.#waiting || socket.writableLength !== 0) {
+    if (handle === null || !this.#direct || !pastStreams || this.#waiting || socket.writableLength !== 0) {
       if (!socket.destroyed) socket.write(text, 'latin1');
       return;
     }
@@ -216,7 +219,8 @@ function learn(socket: Socket, handle: Handle, text: string): void {
     return;
   }
   handle.writeLatin1String = (used, data) => {
-    if ('getAsyncId' in used) WriteRequest = used.constructor as new () => WriteRequest;
+    if (used === null) pastStreams = false;
+    else if ('getAsyncId' in used) WriteRequest = used.constructor as new () => WriteRequest;
     return write.call(handle, used, data);
   };
   socket.write(text, 'latin1');
