@@ -24,9 +24,9 @@ export function isToken(value: string): boolean {
   return TOKEN.test(value);
 }
 
-/** Where the value of a cookie begins in a Cookie field; -1: it is not there. */
-export function cookieAt(field: string, name: string): number {
-  for (let at = field.indexOf(name); at >= 0; at = field.indexOf(name, at + 1)) {
+/** Where the value of a cookie begins in a Cookie field, looked for `from` there on; -1: it is not there. */
+export function cookieAt(field: string, name: string, from = 0): number {
+  for (let at = field.indexOf(name, from); at >= 0; at = field.indexOf(name, at + 1)) {
     const end = at + name.length;
     if (field.charCodeAt(end) !== EQUALS) continue;
     const before = at === 0 ? SEMICOLON : field.charCodeAt(at - 1);

@@ -22,6 +22,8 @@ export interface StickyCookieOptions {
 
 /** 128 bits in base64url. */
 const TOKEN_LENGTH = 22;
+/** Cookies of its name that are looked at: there may be one of each path and domain, but a field full of them is an attack. */
+const MOST_COOKIES = 8;
 const SEMICOLON = 0x3b;
 
 /**
@@ -57,11 +59,12 @@ export class CookieStickiness implements Stickiness {
   find(candidates: readonly EndpointView[], request: RequestView): EndpointView | undefined {
     const field = request.header('cookie');
     if (field === undefined) return undefined;
-    const at = cookieAt(field, this.#name);
-    if (at < 0) return undefined;
-    for (let i = 0; i < candidates.length; i++) {
-      const candidate = candidates[i]!;
-      if (isValue(field, at, this.#tokens[candidate.index]!)) return candidate;
+    let at = cookieAt(field, this.#name);
+    for (let n = 0; n < MOST_COOKIES && at >= 0; n++, at = cookieAt(field, this.#name, at)) {
+      for (let i = 0; i < candidates.length; i++) {
+        const candidate = candidates[i]!;
+        if (isValue(field, at, this.#tokens[candidate.index]!)) return candidate;
+      }
     }
     return undefined;
   }
@@ -90,9 +93,10 @@ export class CookieStickiness implements Stickiness {
   }
 
   onReply(endpoint: EndpointView, request: RequestView): string | undefined {
-    const field = request.header('cookie');
-    const at = field === undefined ? -1 : cookieAt(field, this.#name);
-    if (at >= 0 && isValue(field!, at, this.#tokens[endpoint.index]!)) return undefined;
+    const field = request.header('cookie') ?? '';
+    let at = cookieAt(field, this.#name);
+    for (let n = 0; n < MOST_COOKIES && at >= 0; n++, at = cookieAt(field, this.#name, at))
+      if (isValue(field, at, this.#tokens[endpoint.index]!)) return undefined;
     return (request.secure === true ? this.#secure : this.#plain)[endpoint.index];
   }
 }

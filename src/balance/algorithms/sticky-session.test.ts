@@ -155,6 +155,17 @@ test('a forged cookie is ignored, whatever it says', () => {
   }
 });
 
+test('a valid cookie is found behind others of its name, which another path or domain has set', () => {
+  const { pool } = start();
+  const client = browser();
+  const { endpoint } = client.visit(pool);
+  const behind = (count: number) =>
+    request({ headers: { cookie: `${'multiserver=forged; '.repeat(count)}${client.cookie}` } });
+  for (let i = 0; i < 4; i++) assert.equal(pool.pick(behind(i), null), endpoint);
+  assert.equal(pool.replyCookie(endpoint, behind(3)), undefined);
+  assert.notEqual(pool.replyCookie(endpoint, behind(1000)), undefined);
+});
+
 test('the cookie is HttpOnly and SameSite=Lax, Secure under TLS only, and tells nothing of the endpoint', () => {
   const { pool, endpoints } = start();
   pool.pick(request(), null);
