@@ -62,3 +62,32 @@ for (const [how, stop] of stops) {
     assert.deepEqual(endpoints.list(), []);
   });
 }
+
+test('weight and maintenance set by hand outlast new looks, until another weight is found; removal by hand ends both', async () => {
+  const { endpoints } = start();
+  const [url, other] = ['http://127.0.0.1:1', 'http://127.0.0.1:2'];
+  let tell: Parameters<Start>[0];
+  const discovery: Discovery = { name: 'own', start: (onChange) => (tell = onChange), stop: () => {} };
+  void endpoints.discover(discovery);
+  const see = (...set: { url: string; weight?: number }[]) => {
+    tell(set);
+    const endpoint = endpoints.find(url);
+    return endpoint && `${endpoint.state} ${endpoint.weight}`;
+  };
+  assert.equal(see({ url }, { url: other }), 'ready 1');
+  endpoints.setWeight(url, 3);
+  endpoints.maintenance(url);
+  assert.equal(see({ url }, { url: other }), 'maintenance 3');
+  assert.equal(see({ url: other }), undefined);
+  assert.equal(see({ url }), 'maintenance 3');
+  assert.equal(see({ url, weight: 2 }), 'maintenance 2');
+  endpoints.resume(url);
+  assert.equal(see({ url, weight: 2 }), 'ready 2');
+  endpoints.maintenance(url);
+  endpoints.setWeight(url, 5);
+  endpoints.remove(url);
+  assert.equal(see({ url, weight: 2 }), 'ready 2');
+  endpoints.maintenance(url);
+  endpoints.stopDiscovery(discovery);
+  assert.equal(endpoints.add(url).state, 'ready');
+});

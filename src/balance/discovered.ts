@@ -3,6 +3,7 @@ import { MultiserverError } from '../errors.js';
 import type { Endpoint } from './endpoint.js';
 import { describe } from './endpoint-url.js';
 import type { Endpoints } from './endpoints.js';
+import type { Pool } from './pool.js';
 
 type Found = ReadonlyMap<string, DiscoveredEndpoint>;
 
@@ -15,18 +16,26 @@ interface Source {
   missing: string;
 }
 
+interface Own {
+  readonly endpoint: Endpoint;
+  /** As it was found; by hand it may have been given another. */
+  weight: number;
+}
+
 /**
  * Keeps a pool's endpoints in step with what discoveries find. Each keeps its last good set; an endpoint is there as long as any of them
  * names it. Endpoints that were added by hand are left alone.
  */
 export class DiscoveredEndpoints {
   readonly #endpoints: Endpoints;
+  readonly #pool: Pool;
   readonly #onProblem: (message: string, error?: unknown) => void;
   readonly #sources = new Map<Discovery, Source>();
-  readonly #own = new Map<string, Endpoint>();
+  readonly #own = new Map<string, Own>();
 
-  constructor(endpoints: Endpoints, onProblem: (message: string, error?: unknown) => void) {
+  constructor(endpoints: Endpoints, pool: Pool, onProblem: (message: string, error?: unknown) => void) {
     this.#endpoints = endpoints;
+    this.#pool = pool;
     this.#onProblem = onProblem;
   }
 
@@ -51,7 +60,7 @@ export class DiscoveredEndpoints {
   stop(discovery: Discovery): void {
     if (!this.#sources.delete(discovery)) return;
     this.#stop(discovery);
-    this.#apply(`${discovery.name} is not asked any more`);
+    this.#apply(`${discovery.name} is not asked any more`, true);
   }
 
   /** Stops them all; the endpoints stay. */
@@ -92,19 +101,26 @@ export class DiscoveredEndpoints {
     this.#onProblem(`Endpoints of ${discovery.name} could not be found (${error.message}); ${kept}.`, error);
   }
 
-  #apply(reason: string): void {
+  #apply(reason: string, byHand = false): void {
     const wanted = new Map([...this.#sources.values()].flatMap(({ found }) => [...found]));
-    for (const [id, endpoint] of this.#own) {
+    for (const [id, own] of this.#own) {
+      const { endpoint } = own;
       const found = wanted.get(id);
+      const weight = found?.weight ?? 1;
       // What has gone or was removed by hand comes back while it is found.
       if (endpoint.state === 'gone' || endpoint.leaving) this.#own.delete(id);
       else if (found === undefined || (found.priority ?? 0) !== endpoint.priority) {
         this.#own.delete(id);
-        this.#endpoints.remove(endpoint, reason);
-      } else if ((found.weight ?? 1) !== endpoint.fullWeight) this.#endpoints.setWeight(endpoint, found.weight ?? 1);
+        if (byHand) this.#pool.forget(id);
+        this.#pool.remove(endpoint, reason);
+      } else if (weight !== own.weight) {
+        own.weight = weight;
+        this.#pool.setWeight(endpoint, weight, false);
+      }
     }
-    for (const [id, { weight, priority }] of wanted) {
-      if (!this.#endpoints.has(id)) this.#own.set(id, this.#endpoints.add(id, { weight, priority }));
+    for (const [id, { weight = 1, priority }] of wanted) {
+      if (this.#endpoints.has(id)) continue;
+      this.#own.set(id, { endpoint: this.#endpoints.add(id, { weight, priority }), weight });
     }
   }
 }

@@ -19,7 +19,7 @@ export class Endpoints {
   ) {
     this.#pool = pool;
     this.#prepare = prepare;
-    this.#discovered = new DiscoveredEndpoints(this, onProblem);
+    this.#discovered = new DiscoveredEndpoints(this, pool, onProblem);
   }
 
   /**
@@ -49,14 +49,16 @@ export class Endpoints {
     this.#discovered.stop(discovery);
   }
 
-  /** Another share of the traffic from now on. */
+  /** Another share of the traffic from now on, also of a worker that comes back in its slot, and until a discovery finds another weight. */
   setWeight(endpoint: Endpoint | string, weight: number): void {
-    this.#pool.setWeight(this.#get(endpoint), weightOf(weight));
+    this.#pool.setWeight(this.#get(endpoint), weightOf(weight), true);
   }
 
   /** No new requests; out of the pool when those in progress have ended. */
   remove(endpoint: Endpoint | string, reason?: string): void {
-    this.#pool.remove(this.#get(endpoint), reason);
+    const found = this.#get(endpoint);
+    this.#pool.forget(found.id);
+    this.#pool.remove(found, reason);
   }
 
   /** No new requests; {@link resume} brings it back. */
@@ -64,7 +66,7 @@ export class Endpoints {
     this.#pool.drain(this.#get(endpoint));
   }
 
-  /** As drain, but an own worker that comes back in the same slot stays in it too. */
+  /** As drain, but an own worker that comes back in the same slot stays in it too, and an endpoint that is found again. */
   maintenance(endpoint: Endpoint | string): void {
     this.#pool.maintenance(this.#get(endpoint));
   }

@@ -96,6 +96,30 @@ test('maintenance by hand outlasts a restart of the worker, which is then back w
   assert.equal(changes.at(-1), 'worker:0 maintenance starting: by hand');
 });
 
+test('a reload and a crash after it change nothing of what was set by hand for a slot; its removal does', () => {
+  const { pool, endpoints } = poolOf([1, 1], {}, undefined, true);
+  const [first] = endpoints as [Endpoint];
+  const { id, url, address } = first;
+  const next = () => new Endpoint({ id, url, address, slot: 0 });
+  pool.maintenance(first);
+  pool.setWeight(first, 3, true);
+  const reloaded = next();
+  pool.add(reloaded, READY);
+  pool.remove(first);
+  pool.gone(reloaded);
+  const respawned = next();
+  pool.add(respawned, READY);
+  assert.deepEqual([respawned.stateCode, respawned.weight], [MAINTENANCE, 3]);
+  pool.resume(respawned);
+  assert.deepEqual([respawned.stateCode, respawned.weight], [READY, 3]);
+  pool.maintenance(respawned);
+  pool.forget(id);
+  pool.remove(respawned);
+  const another = next();
+  pool.add(another, READY);
+  assert.deepEqual([another.stateCode, another.weight], [READY, 1]);
+});
+
 test('an own worker that does not listen is waited for when it is the only one, not tried again and again', () => {
   const { pool, endpoints, sources } = poolOf([1], {}, undefined, true);
   const [only] = endpoints as [Endpoint];

@@ -75,8 +75,9 @@ export class Pool {
   #membersChanged = true;
   /** When an ejection ends or a weight grows next. */
   #nextCheck = Infinity;
-  /** Ids in maintenance: an own worker that comes back under its id stays in it. */
+  /** What was set by hand holds for the id: for whom comes back under it too, be it a worker or one that is found again. */
   readonly #held = new Set<string>();
+  readonly #weights = new Map<string, number>();
 
   constructor(options: PoolOptions, sources: Sources) {
     this.name = options.name ?? 'default';
@@ -210,6 +211,8 @@ export class Pool {
     endpoint.stateCode = STARTING;
     endpoint.up = false;
     endpoint.limit = this.#maxConcurrent;
+    endpoint.fullWeight = this.#weights.get(endpoint.id) ?? endpoint.fullWeight;
+    endpoint.weight = endpoint.fullWeight;
     this.#endpoints.push(endpoint);
     this.#membersChanged = true;
     this.#changed = true;
@@ -261,7 +264,10 @@ export class Pool {
     if (endpoint.stateCode === READY || endpoint.stateCode === EJECTED) this.#move(endpoint, STARTING, reason);
   }
 
-  setWeight(endpoint: Endpoint, weight: number): void {
+  /** `byHand`: for all that will have its id. */
+  setWeight(endpoint: Endpoint, weight: number, byHand: boolean): void {
+    if (byHand) this.#weights.set(endpoint.id, weight);
+    else this.#weights.delete(endpoint.id);
     endpoint.fullWeight = weight;
     ramp(endpoint, this.#slowStart, this.#maxConcurrent, this.#sources.now());
     this.#membersChanged = true;
@@ -287,10 +293,15 @@ export class Pool {
     else this.#move(endpoint, STARTING, reason);
   }
 
+  /** Weight and maintenance set by hand do not wait for its return. */
+  forget(id: string): void {
+    this.#held.delete(id);
+    this.#weights.delete(id);
+  }
+
   /** Drains it; gone when its last request has ended. */
   remove(endpoint: Endpoint, reason = 'removed'): void {
     if (endpoint.stateCode === GONE) return;
-    this.#held.delete(endpoint.id);
     endpoint.leaving = true;
     if (endpoint.inFlight === 0) this.gone(endpoint, reason);
     else this.drain(endpoint, reason);
