@@ -61,6 +61,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   #options: ResolvedOptions;
   readonly #stage: PoolStage;
   #stages: ReadonlyMap<string, PoolStage> = new Map();
+  /** Of pools that were taken away, until their last request has ended. */
+  readonly #leaving = new Set<PoolStage>();
   readonly #hits = noHits();
   readonly #routing = new Routing(now, this.#hits);
   readonly #listener: Listener;
@@ -169,12 +171,25 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       stages.set(name, stage);
       changes.push(stage.prepare(pool, heads));
     }
+    const removed = [...this.#stages.values()].filter(({ pool }) => !stages.has(pool.name));
+    for (const { pool, workers } of removed) {
+      if (workers.isStaffed)
+        throw new MultiserverError(
+          'MS_INVALID_OPTION',
+          `Option "pools": "${pool.name}" cannot be taken away, workers of a spawned app are its endpoints.`,
+        );
+    }
     this.#routing.configure(options, stages);
     this.#given = { ...given };
     this.#stages = stages;
-    for (const [name, stage] of stages) if (this.pools.get(name) === undefined) this.pools.set(name, stage);
+    this.pools.keep(stages);
     for (const change of changes) change();
+    for (const stage of removed) if (!stage.leave()) this.#leaving.add(stage);
     return options;
+  }
+
+  get #allStages(): PoolStage[] {
+    return [...this.#stages.values(), ...this.#leaving];
   }
 
   /** Which endpoint gets a request; may be set while it runs. */
@@ -293,12 +308,12 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     const timer = setTimeout(() => this.#listener.destroy(), timeout);
     const ordered = this.#automaticHttps?.close();
     const closed = this.#listener.close();
-    for (const stage of this.#stages.values()) stage.drain(timeout);
+    for (const stage of this.#allStages) stage.drain(timeout);
     await closed;
     clearTimeout(timer);
     await ordered;
     await this.#apps.stop(timeout);
-    for (const stage of this.#stages.values()) stage.close();
+    for (const stage of this.#allStages) stage.close();
     clearInterval(this.#ticker);
     clearInterval(this.#certificateTicker);
   }
@@ -306,6 +321,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   /** How it stands: plain data, as `multiserver status --json` prints it. */
   status(): BalancerStatus {
     const pools = poolStatuses(this.#stages.values());
+    const all = [...pools, ...poolStatuses(this.#leaving)];
     return {
       version: VERSION,
       pid: process.pid,
@@ -313,13 +329,13 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       addresses: this.#addresses,
       algorithm: this.#stage.pool.algorithm.name ?? 'own',
       requests: this.#requests,
-      inFlight: pools.reduce((sum, { inFlight }) => sum + inFlight, 0),
-      queued: pools.reduce((sum, { queued }) => sum + queued, 0),
+      inFlight: all.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      queued: all.reduce((sum, { queued }) => sum + queued, 0),
       connections: this.#listener.connections.size,
       errors: { ...this.#errors },
       limits: { ...this.#hits },
       pools,
-      endpoints: endpointStatuses(this.#stages.values(), this.#apps.workers),
+      endpoints: endpointStatuses(this.#allStages, this.#apps.workers),
       workers: workerStatuses(this.#apps.workers),
     };
   }
@@ -327,7 +343,8 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   #tick(): void {
     const time = now();
     this.#listener.tick(time);
-    for (const stage of this.#stages.values()) stage.tick(time);
+    for (const stage of this.#allStages) stage.tick(time);
+    for (const stage of this.#leaving) if (stage.leave()) this.#leaving.delete(stage);
   }
 
   // ---- the way of a request

@@ -76,7 +76,7 @@ export interface LoadBalancerOptions extends PoolOptions {
   proxyProtocol?: boolean | undefined;
   allowTrace?: boolean | undefined;
   /** Pools beside the default one; each is a list of endpoints, or options, for which the balancer's own are the default. */
-  pools?: Readonly<Record<string, PoolOptions | readonly EndpointSource[]>> | undefined;
+  pools?: Readonly<Record<string, PoolOptions | readonly EndpointSource[] | undefined>> | undefined;
   /** Which requests go to which pool, and on what terms. */
   routes?: readonly RouteOptions[] | undefined;
   /** How many requests a client may send; routes may say otherwise. */

@@ -80,7 +80,7 @@ const BALANCER = {
   rateLimit: group(RATE_LIMIT),
   pools: row.own<NonNullable<LoadBalancerOptions['pools']>>(
     'an object of pools, each a list of endpoints or an object of options',
-    (value) => isObject(value) && Object.values(value).every((pool) => isObject(pool) || areEndpoints(pool)),
+    (value) => isObject(value) && Object.values(value).every(isPool),
     {},
     '{}',
     'Pools beside the default one, by name; what a pool does not say is as the options beside.',
@@ -208,12 +208,19 @@ function parsePools(pools: object, balancer: LoadBalancerOptions): Record<string
   if (Object.hasOwn(pools, 'default'))
     throw invalid('Option "pools.default" is the balancer\'s own pool: its options stand beside "pools".');
   return Object.fromEntries(
-    Object.entries(pools).map(([name, options]) => [name, parsePool(name, options, balancer, invalid)]),
+    Object.entries(pools)
+      .filter(([, options]) => options !== undefined)
+      .map(([name, options]) => [name, parsePool(name, options, balancer, invalid)]),
   );
+}
+
+function isPool(value: unknown): boolean {
+  return value === undefined || isObject(value) || areEndpoints(value);
 }
 
 /** `options` with `changes`: within groups only what is given is changed, everything else is replaced; undefined is the default again. */
 export function mergeOptions(options: LoadBalancerOptions, changes: LoadBalancerOptions): LoadBalancerOptions {
+  if (!isObject(changes)) throw invalid(`Options must be an object, not ${String(changes)}.`);
   const merged: Record<string, unknown> = { ...options };
   for (const [name, change] of Object.entries(changes)) {
     if (name === 'https')
@@ -228,13 +235,14 @@ export function mergeOptions(options: LoadBalancerOptions, changes: LoadBalancer
   return merged;
 }
 
-/** A list of endpoints is short for options with just these. */
+/** A list of endpoints is short for options with just these; undefined takes the pool away. */
 function mergePools(pools: object, changes: object): object {
   const merged: Record<string, unknown> = { ...pools };
   for (const [name, change] of Object.entries(changes)) {
     const before = merged[name];
     const options = areEndpoints(before) ? { endpoints: before } : ((before ?? {}) as LoadBalancerOptions);
-    merged[name] = mergeOptions(options, areEndpoints(change) ? { endpoints: change } : change);
+    if (areEndpoints(change)) merged[name] = mergeOptions(options, { endpoints: change });
+    else merged[name] = isObject(change) ? mergeOptions(options, change) : change;
   }
   return merged;
 }

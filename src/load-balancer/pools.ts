@@ -1,5 +1,6 @@
 import type { Endpoints } from '../balance/endpoints.js';
 import type { AlgorithmLike } from '../contracts/algorithm.js';
+import { MultiserverError } from '../errors.js';
 import type { EndpointSource, LoadBalancerOptions, PoolOptions } from '../option-types.js';
 import type { PoolStage } from '../proxy/pool-stage.js';
 
@@ -48,6 +49,16 @@ export class Pools {
     return this.#pools.get(name)!;
   }
 
+  /**
+   * Takes one away to which no rule leads; requests in progress or in its queue end as usual.
+   * @throws MultiserverError MS_INVALID_OPTION when it is still needed, or is not there.
+   */
+  remove(name: string): void {
+    if (name === 'default' || !this.#pools.has(name))
+      throw new MultiserverError('MS_INVALID_OPTION', `There is no pool "${name}" beside the default one.`);
+    this.#reconfigure({ pools: { [name]: undefined } });
+  }
+
   get(name: string): BalancerPool | undefined {
     return this.#pools.get(name);
   }
@@ -56,10 +67,14 @@ export class Pools {
     return this.#pools.values();
   }
 
-  /** For the balancer: a stage that stands for a pool. */
-  set(name: string, stage: PoolStage): void {
-    const change = (changes: PoolOptions) =>
-      this.#reconfigure(name === 'default' ? changes : { pools: { [name]: changes } });
-    this.#pools.set(name, new BalancerPool(name, stage, change));
+  /** For the balancer: the stages that stand for pools. */
+  keep(stages: ReadonlyMap<string, PoolStage>): void {
+    for (const name of this.#pools.keys()) if (!stages.has(name)) this.#pools.delete(name);
+    for (const [name, stage] of stages) {
+      if (this.#pools.has(name)) continue;
+      const change = (changes: PoolOptions) =>
+        this.#reconfigure(name === 'default' ? changes : { pools: { [name]: changes } });
+      this.#pools.set(name, new BalancerPool(name, stage, change));
+    }
   }
 }

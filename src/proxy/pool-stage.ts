@@ -147,6 +147,16 @@ export class PoolStage {
     this.#admission.wake();
   }
 
+  /** Once nothing leads here any more, now and then: ends what nobody waits for, in peace, and tells whether all has ended. */
+  leave(): boolean {
+    this.endpoints.close();
+    if (this.queued > 0) return false;
+    for (const endpoint of this.endpoints) this.endpoints.remove(endpoint, 'its pool was taken away');
+    if (this.pool.endpoints.length > 0) return false;
+    this.close();
+    return true;
+  }
+
   close(): void {
     this.endpoints.close();
     this.#checks.close();

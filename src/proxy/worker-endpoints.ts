@@ -29,6 +29,11 @@ export class WorkerEndpoints {
     this.#crews.delete(crew);
   }
 
+  /** Whether there are workers of a spawned app, or will be. */
+  get isStaffed(): boolean {
+    return this.#crews.size > 0;
+  }
+
   get expecting(): boolean {
     for (const { workers } of this.#crews) if (workers.some(({ state }) => COMING.has(state))) return true;
     return false;

@@ -17,6 +17,10 @@ test('workers of several apps have ids of their own: a cookie names one, mainten
     await balancer.spawn(app, { count: 2 });
     await balancer.spawn(app, { count: 2 });
     await balancer.spawn(app, { count: 1, pool: 'api' });
+    assert.throws(() => balancer.pools.remove('api'), {
+      code: 'MS_INVALID_OPTION',
+      message: /workers of a spawned app/,
+    });
     const [address] = await balancer.listen('127.0.0.1:0');
     const { port } = address as { port: number };
     const ids = ['worker:0', 'worker:1', 'worker:2.0', 'worker:2.1', 'worker:3.0'];

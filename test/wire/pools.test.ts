@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { LEAST_CONNECTIONS, type LoadBalancerOptions } from 'node-multiserver';
-import { get, head, post, type Stage, wire } from './harness.js';
+import { LEAST_CONNECTIONS, type LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
+import { get, head, pause, post, type Stage, wire } from './harness.js';
 
 /** The first origin in the default pool, the second in `api`, the third in `admin`. */
 function spread({ balancer, origins }: Stage, options: LoadBalancerOptions): void {
@@ -166,6 +166,55 @@ wire(
   },
   setting,
 );
+
+for (const [how, remove] of [
+  ['by name', (balancer) => balancer.pools.remove('api')],
+  ['by reconfigure', (balancer) => balancer.reconfigure({ pools: { api: undefined } })],
+  ['with all others', (balancer) => balancer.reconfigure({ pools: undefined })],
+] satisfies [string, (balancer: LoadBalancer) => unknown][]) {
+  wire(
+    `a pool is taken away ${how}, once no rule leads to it: what is in progress or waits there is answered, and nothing of it stays`,
+    async (stage) => {
+      const { balancer, origins } = stage;
+      const [, api] = origins as [(typeof origins)[0], (typeof origins)[0]];
+      const routes = [{ path: '/api', pool: 'api' }];
+      spread(stage, { routes, maxConcurrentConnections: 1, healthCheck: { path: '/healthz', interval: 10 } });
+      await stage.until('the pool to be well', () => api.calls.some(({ target }) => target === '/healthz'));
+      api.onCall = (call) => void (call.target === '/healthz' && call.answer(200));
+      const clients = ['/api/1', '/api/2'].map((target) => stage.connect().send(get(target)));
+      await stage.until('one to wait', () => balancer.status().queued === 1);
+      assert.throws(() => remove(balancer), { code: 'MS_INVALID_OPTION', message: /there is no "api"/ });
+      balancer.reconfigure({ routes: [] });
+      remove(balancer);
+      assert.equal(balancer.pools.get('api'), undefined);
+      assert.equal(
+        balancer.status().pools.some(({ name }) => name === 'api'),
+        false,
+      );
+      assert.equal(balancer.status().queued, 1);
+      for (const client of clients) {
+        const held = () => api.calls.filter(({ target }) => target !== '/healthz').at(-1);
+        await stage.until('it to arrive', () => held()?.target === `/api/${clients.indexOf(client) + 1}`);
+        held()!.answer(200, 'held');
+        await client.response(200, 'held');
+      }
+      await stage.until('its endpoint to be gone', () =>
+        balancer.status().endpoints.every(({ pool }) => pool !== 'api'),
+      );
+      const { length } = api.calls;
+      await pause(100);
+      assert.equal(api.calls.length, length);
+      assert.throws(() => balancer.pools.remove('api'), { message: /There is no pool "api"/ });
+      balancer.pools.add('api', [api.url]);
+      balancer.reconfigure({ routes, healthCheck: { path: undefined } });
+      const again = stage.connect().send(get('/api'));
+      await stage.until('it to arrive', () => api.calls.at(-1)!.target === '/api');
+      api.calls.at(-1)!.answer(200);
+      await again.response(200);
+    },
+    setting,
+  );
+}
 
 wire(
   'the endpoints of the options change live: what is in both stays as it is',
