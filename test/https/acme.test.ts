@@ -258,7 +258,7 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
       site.problems[1]!.message,
       /http-01 needs a plain address, .* listen at "http:\/\/80" too\. The next attempt/,
     );
-    await assert.rejects(place.served('a.test'), { code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE' });
+    await assert.rejects(place.served('a.test'), /alert handshake failure/);
   });
 
   test('of several processes with one storage only one orders, whichever the authority then looks at', async (t) => {
