@@ -32,6 +32,7 @@ export const ERRORS = {
   MS_BODY_TOO_LARGE: row(413, 'client', false, 'The request body is larger than allowed.'),
   MS_TARGET_TOO_LONG: row(414, 'client', false, 'The request target is too long.'),
   MS_MISDIRECTED: row(421, 'client', false, 'An https target came over a connection that is not encrypted.'),
+  MS_UNKNOWN_HOST: row(421, 'client', false, 'This server does not answer for the host that was asked for.'),
   MS_UPGRADE_REFUSED: row(400, 'client', false, 'This upgrade request is not valid.'),
   MS_RATE_LIMITED: row(429, 'client', false, 'Too many requests from this client.'),
   MS_TOO_MANY_CONNECTIONS: row(429, 'client', false, 'This client has too many connections.'),

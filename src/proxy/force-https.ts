@@ -1,7 +1,7 @@
 import { MultiserverError } from '../errors.js';
 import type { Exchange } from '../exchange.js';
 import { headOf } from '../http1/fields.js';
-import { errorAnswer, type OwnAnswer, reasonOf, sendOwnAnswer } from './own-answers.js';
+import { type OwnAnswer, reasonOf, sendOwnAnswer } from './own-answers.js';
 
 /** A station that sees each exchange before own routes and balancing. True: it has answered. */
 export type Station = (exchange: Exchange) => boolean;
@@ -55,11 +55,8 @@ export function createForceHttps(options: ForceHttpsOptions): Station {
       return false;
     }
     const place = placeOf(exchange.forwarded?.host || exchange.authority);
-    sendOwnAnswer(
-      exchange,
-      place === '' ? errorAnswer(exchange, 'MS_MISDIRECTED') : redirect(exchange, status, place),
-      exchange.method,
-    );
+    if (place === '') exchange.fail(new MultiserverError('MS_UNKNOWN_HOST'));
+    else sendOwnAnswer(exchange, redirect(exchange, status, place), exchange.method);
     return true;
   };
 }
