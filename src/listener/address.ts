@@ -52,9 +52,9 @@ export function parseListenAddress(where: number | string | ListenAddress): List
   return host === undefined ? { port: port(match[3]!, where) } : { host, port: port(match[3]!, where) };
 }
 
-/** For people: `http://127.0.0.1:3000`, `unix:/run/x.sock`. */
+/** For people: `http://127.0.0.1:3000`, `unix:/run/x.sock`, `https://unix:/run/x.sock`. */
 export function formatAddress(address: BoundAddress): string {
-  if ('path' in address) return `unix:${address.path}`;
+  if ('path' in address) return `${address.secure ? 'https://' : ''}unix:${address.path}`;
   const { host, port, secure } = address;
   return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

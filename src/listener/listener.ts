@@ -115,7 +115,7 @@ export class Listener {
     if (secure && this.#front === null) {
       throw new MultiserverError(
         'MS_INVALID_OPTION',
-        'There is no certificate for an https address: give https.cert and key, or https.acme.',
+        'Option "https.cert" with "https.key", or "https.acme.domains", is needed for an https address.',
       );
     }
     const opening = { secure, proxied, own: false };

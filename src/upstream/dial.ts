@@ -10,7 +10,7 @@ export type EndpointDial = (onread: OnReadOpts, header: Buffer | null) => Socket
 
 /**
  * Makes the connections to one endpoint. Sessions of HTTPS ones are resumed, which spares most of the handshake.
- * @throws MultiserverError MS_BAD_CERTIFICATE when `tls` names what cannot be read or used.
+ * @throws MultiserverError MS_BAD_CERTIFICATE when `tls` names what cannot be read or used, MS_INVALID_OPTION when a half is missing.
  */
 export function createDial({ host, port, path, secure }: Address, tls: EndpointTls): EndpointDial {
   const target = path === '' ? { host, port, noDelay: true } : { path };
@@ -49,12 +49,18 @@ function begun(socket: Socket, header: Buffer | null): Socket {
   return socket;
 }
 
-/** @throws MultiserverError MS_BAD_CERTIFICATE */
+/** @throws MultiserverError MS_BAD_CERTIFICATE, MS_INVALID_OPTION */
 export function checkTls(tls: EndpointTls): void {
   if (tls.ca !== undefined || tls.cert !== undefined || tls.key !== undefined) contextOf(tls);
 }
 
 function contextOf({ ca, cert, key, passphrase }: EndpointTls): SecureContext {
+  if ((cert === undefined) !== (key === undefined)) {
+    // OpenSSL would take the one and show nothing.
+    const [given, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+    const message = `Option "endpointTls.${given}" was given without "endpointTls.${missing}"; both are needed.`;
+    throw new MultiserverError('MS_INVALID_OPTION', message);
+  }
   const parts = {
     ...(ca === undefined ? {} : { ca: readPem(ca, "endpoints' CA certificate", bad) }),
     ...(cert === undefined ? {} : { cert: readPem(cert, 'client certificate for endpoints', bad) }),

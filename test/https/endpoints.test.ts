@@ -194,5 +194,14 @@ test('what cannot be read is refused when the endpoint is added', () => {
     code: 'MS_BAD_CERTIFICATE',
     message: /\/nowhere\/ca\.pem cannot be read: there is no such file/,
   });
+  for (const [given, missing] of [
+    ['cert', 'key'],
+    ['key', 'cert'],
+  ] as const) {
+    assert.throws(() => balancer.endpoints.add('https://localhost', { tls: { [given]: good[given] } }), {
+      code: 'MS_INVALID_OPTION',
+      message: `Option "endpointTls.${given}" was given without "endpointTls.${missing}"; both are needed.`,
+    });
+  }
   assert.deepEqual(balancer.endpoints.list(), []);
 });

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
-import { LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
+import { formatAddress, LoadBalancer, type LoadBalancerOptions } from 'node-multiserver';
 import { Authority, type Issued } from './authority.js';
 import { freePort, haproxyMissing, withHaproxy } from './haproxy.js';
 
@@ -88,7 +88,8 @@ describe('behind a proxy that names the client', () => {
   test('over TLS on a Unix socket, where all have the same address, nobody is taken for another', async () => {
     await serving({ https: issued }, async (_, balancer) => {
       const path = join(mkdtempSync(join(tmpdir(), 'ms-proxied-')), 'front.sock');
-      await balancer.listen({ path, secure: true });
+      const [address] = await balancer.listen({ path, secure: true });
+      assert.equal(formatAddress(address!), `https://unix:${path}`);
       const names = Array.from({ length: 8 }, (_, i) => `192.0.2.${i}`);
       const texts = names.map((name) => {
         const raw = connect(path);

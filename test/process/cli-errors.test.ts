@@ -105,6 +105,21 @@ describe('what is wrong on the command line is told in one sentence', () => {
       () => '--https-key was given without --https-cert; both are needed.',
     ],
     [
+      'a certificate for endpoints without its key',
+      'proxy https://127.0.0.1:1 -p 1 --endpoint-cert client.pem',
+      () => '--endpoint-cert was given without --endpoint-key; both are needed.',
+    ],
+    [
+      'an https address without a certificate',
+      'proxy http://127.0.0.1:1 --listen https://127.0.0.1:0',
+      () => '--https-cert with --https-key, or --acme-domain, is needed for an https address.',
+    ],
+    [
+      'the PROXY protocol from nobody',
+      'proxy http://127.0.0.1:1 -p 1 --proxy-protocol',
+      () => '--proxy-protocol needs --trust: nobody else may name clients, or connect at all.',
+    ],
+    [
       'a wrong range of addresses',
       'start app.js --trust 10.0.0.0/99',
       () =>
