@@ -84,13 +84,10 @@ function textOf4(buf: Buffer, at: number): string {
   return buf.subarray(at, at + 4).join('.');
 }
 
-const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
-
 function textOf6(buf: Buffer, at: number): string {
-  if (buf.subarray(at, at + MAPPED.length).equals(MAPPED)) return textOf4(buf, at + MAPPED.length);
   const groups = Array.from({ length: 8 }, (_, i) => buf.readUInt16BE(at + 2 * i).toString(16));
   // The URL parser writes addresses as RFC 5952 wants them.
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+  return unmapped(new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1));
 }
 
 /**

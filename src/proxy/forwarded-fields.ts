@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { unmapped } from '../util/network.js';
 
 /** Members of a comma-separated list without quoted strings; empty ones stay, so that lists kept in step remain so. */
 export function splitList(value: string): string[] {
@@ -20,8 +21,7 @@ export function plainAddress(hop: string): string {
   }
   const zone = address.indexOf('%');
   if (zone >= 0) address = address.slice(0, zone);
-  if (/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address)) address = address.slice(7);
-  return address;
+  return unmapped(address);
 }
 
 export interface ForwardedElement {

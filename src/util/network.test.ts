@@ -18,6 +18,7 @@ test('an address of IPv4 stands for itself, one of IPv6 for its /64, however it 
 });
 
 test('a client of IPv4 on a dual-stack socket has its plain address', () => {
-  assert.equal(unmapped('::ffff:192.0.2.5'), '192.0.2.5');
+  for (const mapped of ['::ffff:192.0.2.5', '::FFFF:c000:205']) assert.equal(unmapped(mapped), '192.0.2.5');
+  assert.equal(unmapped('::ffff:1:0'), '0.1.0.0');
   for (const address of ['192.0.2.5', '2001:db8::1', '::ffff', '']) assert.equal(unmapped(address), address);
 });

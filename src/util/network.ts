@@ -19,7 +19,14 @@ export function groupsOf(address: string): string[] {
   return [...front, ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'), ...back];
 }
 
-/** An IPv4 client of a dual-stack socket is an IPv4 client (RFC 4291 §2.5.5.2). */
+/** An IPv4 client of a dual-stack socket is an IPv4 client (RFC 4291 §2.5.5.2), however its address is written. */
 export function unmapped(address: string): string {
-  return address.replace(/^::ffff:(?=[\d.]+$)/i, '');
+  const [, dotted, high, low] = /^::ffff:(?:([\d.]+)|([\da-f]{1,4}):([\da-f]{1,4}))$/i.exec(address) ?? [];
+  if (dotted !== undefined) return dotted;
+  return high === undefined || low === undefined ? address : [...octetsOf(high), ...octetsOf(low)].join('.');
+}
+
+function octetsOf(group: string): number[] {
+  const value = Number.parseInt(group, 16);
+  return [value >> 8, value & 0xff];
 }
