@@ -64,7 +64,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   /** Of pools that were taken away, until their last request has ended. */
   readonly #leaving = new Set<PoolStage>();
   readonly #hits = noHits();
-  readonly #routing = new Routing(now, this.#hits);
+  readonly #routing = new Routing(now, this.#hits, (message, error) => this.#problem(message, error));
   readonly #listener: Listener;
   #trust: (exchange: Exchange) => void;
   readonly #ticker: NodeJS.Timeout;

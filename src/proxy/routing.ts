@@ -1,6 +1,7 @@
-import { keyOf } from '../balance/algorithms/key.js';
+import { type KeyOf, keyOf } from '../balance/algorithms/key.js';
 import { RateLimit } from '../balance/limits/rate-limit.js';
 import { type RouteRule, Routes } from '../balance/routes.js';
+import type { ReportProblem } from '../contracts/algorithm.js';
 import { MultiserverError } from '../errors.js';
 import type { Exchange, Reply } from '../exchange.js';
 import type { ResolvedOptions, ResolvedRateLimit } from '../option-types.js';
@@ -22,6 +23,7 @@ type Stages = ReadonlyMap<string, PoolStage>;
 export class Routing {
   readonly #now: () => number;
   readonly #hits: LimitHits;
+  readonly #onProblem: ReportProblem;
   /** By the rule they belong to; the balancer's own under ''. */
   #limits = new Map<string, ClientLimit>();
   /** Of what follows no rule. */
@@ -29,9 +31,10 @@ export class Routing {
   /** Null where all requests go the same way. */
   #routes: Routes<Terms> | null = null;
 
-  constructor(now: () => number, hits: LimitHits) {
+  constructor(now: () => number, hits: LimitHits, onProblem: ReportProblem) {
     this.#now = now;
     this.#hits = hits;
+    this.#onProblem = onProblem;
   }
 
   /** @throws MultiserverError MS_INVALID_OPTION, and nothing is changed. */
@@ -41,7 +44,7 @@ export class Routing {
       if (options === undefined) return null;
       const before = this.#limits.get(place);
       // What clients have used up stays so, unless the limit is another.
-      const limit = before?.isFor(options) ? before : new ClientLimit(options, this.#now);
+      const limit = before?.isFor(options) ? before : new ClientLimit(options, this.#now, this.#onProblem);
       limits.set(place, limit);
       return limit;
     };
@@ -100,13 +103,15 @@ export class Routing {
 class ClientLimit {
   readonly #options: ResolvedRateLimit;
   readonly #buckets: RateLimit;
-  readonly #keyOf: (exchange: Exchange) => string;
+  readonly #given: KeyOf | null;
+  readonly #onProblem: ReportProblem;
+  #reported = false;
 
-  constructor(options: ResolvedRateLimit, now: () => number) {
+  constructor(options: ResolvedRateLimit, now: () => number, onProblem: ReportProblem) {
     this.#options = options;
     this.#buckets = new RateLimit(options, now);
-    const given = options.key === 'ip' ? null : keyOf(options.key, 'rateLimit.key');
-    this.#keyOf = (exchange) => given?.(exchange) ?? networkOf(exchange.clientAddress);
+    this.#given = options.key === 'ip' ? null : keyOf(options.key, 'rateLimit.key');
+    this.#onProblem = onProblem;
   }
 
   isFor({ rate, burst, key }: ResolvedRateLimit): boolean {
@@ -118,5 +123,18 @@ class ClientLimit {
     const wait = this.#buckets.take(this.#keyOf(exchange));
     if (wait === 0) return undefined;
     return new MultiserverError('MS_RATE_LIMITED', undefined, { retryAfter: Math.ceil(wait / 1000) });
+  }
+
+  /** A key that is given never stands for the client of an address. */
+  #keyOf(exchange: Exchange): string {
+    let key: string | undefined;
+    try {
+      key = this.#given?.(exchange);
+    } catch (error) {
+      // Each request would say it again.
+      if (!this.#reported) this.#onProblem('rateLimit.key failed; the client was told by its address instead.', error);
+      this.#reported = true;
+    }
+    return key === undefined ? networkOf(exchange.clientAddress) : `=${key}`;
   }
 }

@@ -101,3 +101,30 @@ wire(
     },
   },
 );
+
+for (const [what, key] of [
+  [
+    'throws',
+    () => {
+      throw new Error('no key');
+    },
+  ],
+  ['rejects', async () => Promise.reject(new Error('no key'))],
+] as const) {
+  const problems: string[] = [];
+  wire(
+    `a function that is to tell clients apart and ${what} costs no request: it is reported once, and addresses tell them apart`,
+    async ({ client, origin }) => {
+      origin.onCall = (call) => call.answer(200);
+      const statuses = [];
+      for (let i = 0; i < 3; i++) statuses.push((await client.send(get('/')).response()).status);
+      assert.deepEqual(statuses, [200, 200, 429]);
+      assert.equal(problems.length, 1);
+      assert.match(problems[0]!, /rateLimit\.key/);
+    },
+    {
+      options: { rateLimit: { rate: '2/h', burst: 2, key: key as () => string } },
+      setup: (balancer) => balancer.events.on('problem', (message) => problems.push(message)),
+    },
+  );
+}

@@ -39,9 +39,12 @@ const EQUALS = 0x3d;
 const SEMICOLON = 0x3b;
 const SPACE = 0x20;
 
-/** A user's function need not be typed: it may return a number. */
-function textOf(key: string | number | null | undefined): string | undefined {
-  return key === undefined || key === null ? undefined : String(key);
+/** A user's function need not be typed: it may return a number, or a promise by mistake. */
+function textOf(key: unknown): string | undefined {
+  if (typeof key === 'string' || key === undefined || key === null) return key ?? undefined;
+  if (typeof key === 'number') return String(key);
+  if (key instanceof Promise) key.catch(() => {});
+  throw new TypeError(`A key must be a string or a number, not ${key instanceof Promise ? 'a promise' : typeof key}.`);
 }
 
 function clientAddress(request: RequestView): string {
