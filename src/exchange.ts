@@ -129,6 +129,11 @@ export abstract class Exchange implements Reply, RequestView {
   abstract sendEnd(trailers: Head | null): void;
   abstract fail(error: MultiserverError): void;
 
+  /** One of at least an octet, or of a length that is not known yet. */
+  get hasBody(): boolean {
+    return this.body !== BODY_NONE && !(this.body === BODY_LENGTH && this.length === 0);
+  }
+
   get secure(): boolean {
     return this.forwarded === null ? this.client.encrypted : this.forwarded.proto === 'https';
   }

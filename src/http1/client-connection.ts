@@ -124,6 +124,8 @@ export class ClientConnection {
 
   /** False: stop until {@link ResponseHandler.onRequestDrain}. */
   sendData(chunk: Buffer): boolean {
+    // As long as the client has more to say, no answer is due.
+    if (this.#state === AWAITING) this.#deadline = Infinity;
     const chunked = this.#requestBody === BODY_CHUNKED;
     const room = this.#outlet.writeParts(chunked ? chunkLine(chunk.length) : '', chunk, chunked ? '\r\n' : '');
     if (!room && !this.#blocked) {
@@ -179,6 +181,11 @@ export class ClientConnection {
     if (this.#state === IDLE || this.#state === CLOSED) {
       // Nobody asked (RFC 9112 §9.2): whatever it is, it is no answer.
       this.socket.destroy();
+      return false;
+    }
+    if (this.#state === AWAITING && this.requests > 1 && !this.sent) {
+      // Nor is it the answer to what waits to leave.
+      this.#fail('MS_ENDPOINT_CLOSED');
       return false;
     }
     this.answered = true;

@@ -35,7 +35,12 @@ const QUEUE = {
 } satisfies Record<keyof QueueOptions, z.ZodType>;
 
 const RETRIES = {
-  max: row.integer(3, 0, 100, 'Most retries of one request; 0 turns retries off.'),
+  max: row.integer(
+    3,
+    0,
+    100,
+    'Most retries of one request; 0 turns retries off. While nothing was sent, all endpoints may be tried.',
+  ),
   budget: row.fraction(
     0.2,
     'Share of the requests in progress that may be retries. One that is too many asks once more within maxBackoff.',

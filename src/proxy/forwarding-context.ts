@@ -26,7 +26,13 @@ export interface ForwardingContext extends ForwardSettings {
   readonly hits: LimitHits;
   readonly now: () => number;
   readonly random: () => number;
-  readonly acquire: (endpoint: Endpoint, handler: ResponseHandler, client: ClientInfo) => ClientConnection;
+  /** `fresh`: one that was not used before. */
+  readonly acquire: (
+    endpoint: Endpoint,
+    handler: ResponseHandler,
+    client: ClientInfo,
+    fresh: boolean,
+  ) => ClientConnection;
   /** An attempt failed by what an endpoint did, or did not; another may still answer. Of own workers that died only their end is told. */
   readonly onFault: (endpoint: Endpoint, error: MultiserverError) => void;
   /** No answer could be had: a fallback, or an error answer. */

@@ -1,15 +1,7 @@
 import type { Endpoint } from '../balance/endpoint.js';
 import type { Admission, Waiter } from '../balance/limits/admission.js';
 import { type ErrorCode, MultiserverError } from '../errors.js';
-import {
-  BODY_LENGTH,
-  BODY_NONE,
-  BODY_TUNNEL,
-  type Exchange,
-  type Head,
-  type Reply,
-  type RequestSink,
-} from '../exchange.js';
+import { BODY_TUNNEL, type Exchange, type Head, type Reply, type RequestSink } from '../exchange.js';
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
 import { F_SET_COOKIE } from '../http1/fields.js';
@@ -20,10 +12,8 @@ import type { ForwardingContext } from './forwarding-context.js';
 import { KeptBody } from './kept-body.js';
 import { isEventStream, type LastingReply, lastingReply } from './lasting-reply.js';
 import { outcomeOf } from './outcome.js';
-import { isKept, isRefusal, isRepeatable, isRepeatedFor, isRepeatedWhenSlow, retryAfterOf } from './retry-rules.js';
-
-/** A request that was there when so many workers died is taken to be why, and brings no further one down. */
-const MAX_DEATHS = 2;
+import { Retries } from './retries.js';
+import { isKept, isRefusal, isRepeatedFor, retryAfterOf } from './retry-rules.js';
 
 /**
  * One exchange on its way through the phases admit → choose → send → receive → reply, with its attempts.
@@ -46,12 +36,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #endpoint: Endpoint | null = null;
   #connection: ClientConnection | null = null;
   #reused = false;
-  #tried: Endpoint[] | null = null;
-  #attempts = 0;
-  #retrying = false;
-  /** Own workers that ended with this request in hand. */
-  #deaths = 0;
-  #timer: NodeJS.Timeout | null = null;
+  /** Null as long as no attempt has failed. */
+  #retries: Retries | null = null;
   #admitted = false;
   #ended = false;
   /** Since when an answer is due: the endpoint has the whole request. */
@@ -63,7 +49,6 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #longLived = false;
   /** By when the answer's head must be there; unknown while the request is not whole. */
   #deadline = Infinity;
-  #hasBody = false;
   /** The client's body flows to us. */
   #receiving = false;
   #received = true;
@@ -84,18 +69,23 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     const exchange = this.#exchange;
     this.#session = sessions.requestOf(exchange);
     if (this.#session !== null) this.#makeLasting(this.#session.wrap(this.#reply, () => this.#finishEarly()));
-    this.#hasBody = exchange.body !== BODY_NONE && !(exchange.body === BODY_LENGTH && exchange.length === 0);
-    if (this.#hasBody) {
+    if (exchange.hasBody) {
       this.#received = false;
       if (isKept(exchange, retryIdempotencyKey)) this.#kept = new KeptBody(maxReplay);
     } else this.#deadline = now() + this.#timeout;
     exchange.watch(this);
     if (exchange.upgrade && !pool.hasRoomForLongLived()) this.#exceed('maxLongLived', 'MS_LONG_LIVED_FULL');
     else if (admission.tryEnter()) this.onAdmitted();
-    else if (!admission.enqueue(this, this.#deadline)) this.#exceed('queue.size', 'MS_QUEUE_FULL');
+    else this.#enqueue();
   }
 
   // ---- admit
+
+  #enqueue(): void {
+    const { admission, now } = this.#context;
+    const latest = Math.min(this.#deadline, now() + this.#timeout);
+    if (!admission.enqueue(this, latest)) this.#exceed('queue.size', 'MS_QUEUE_FULL');
+  }
 
   onAdmitted(): void {
     this.#admitted = true;
@@ -117,18 +107,22 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       if (!this.#ended) this.#giveUp(error ?? new MultiserverError('MS_NO_ENDPOINT'));
       return;
     }
-    let endpoint = this.#session?.home ?? pool.pick(this.#exchange, this.#tried);
-    // Better the one that failed than none.
-    if (endpoint === undefined && this.#tried !== null) endpoint = pool.pick(this.#exchange, null);
+    const retries = this.#retries;
+    let endpoint = this.#session?.home ?? pool.pick(this.#exchange, retries === null ? null : retries.tried);
+    if (endpoint === undefined && retries !== null) {
+      if (retries.usedUp && retries.awaitRoom(() => this.#attempt(error))) return;
+      if (retries.usedUp) return this.onQueueTimeout();
+      // Better the one that failed than none.
+      endpoint = pool.pick(this.#exchange, null);
+    }
     if (endpoint === undefined) return this.#await(error ?? new MultiserverError('MS_NO_ENDPOINT'));
-    this.#attempts++;
     this.#endpoint = endpoint;
     this.#firstByte = -1;
     this.#retryAfter = -1;
     pool.begin(endpoint);
     if (this.#lasting !== null) this.#context.lasting.add(endpoint, this.#lasting);
     if (this.#received) this.#expectAnswer(endpoint);
-    const connection = this.#context.acquire(endpoint, this, this.#exchange.client);
+    const connection = this.#context.acquire(endpoint, this, this.#exchange.client, retries?.fresh === true);
     this.#connection = connection;
     this.#reused = connection.requests > 0;
     if (connection.connected) this.onConnected();
@@ -144,10 +138,9 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
 
   /** No endpoint is left; if one is to come, it is waited for, as for a free place. */
   #await(error: MultiserverError): void {
-    const { pool, admission } = this.#context;
-    if (!pool.expecting) return this.#giveUp(error);
+    if (!this.#context.pool.expecting) return this.#giveUp(error);
     this.#leave();
-    if (!admission.enqueue(this, this.#deadline)) this.#exceed('queue.size', 'MS_QUEUE_FULL');
+    this.#enqueue();
   }
 
   onConnected(): void {
@@ -160,7 +153,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       exchange.body,
       exchange.upgrade,
     );
-    if (!this.#hasBody) {
+    if (!exchange.hasBody) {
       connection.sendEnd(null, this.#deadline);
       return;
     }
@@ -216,12 +209,15 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       endpoint.onAnswer(time);
     }
     if (status >= 400) this.#retryAfter = retryAfterOf(head);
-    if (isRepeatedFor(status, exchange.method, retryStatuses) && this.#mayRetry(true) && this.#enterBudget()) {
+    const repeats = isRepeatedFor(status, exchange.method, retryStatuses) && (!exchange.hasBody || this.#received);
+    if (repeats && this.#mayRetry() && this.#failures.onUnwanted(endpoint)) {
       this.#connection!.abort();
       this.#settle(false);
-      this.#retry(null, true);
+      this.#retry(null);
       return;
     }
+    // What counts as load is the asking, not a stream or download that it led to.
+    this.#retries?.leaveBudget();
     const eventStream = isEventStream(head);
     const longLived = eventStream || body === BODY_TUNNEL;
     if (longLived && !pool.hasRoomForLongLived()) {
@@ -281,67 +277,39 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   // ---- failure
 
   onResponseError(error: MultiserverError): void {
+    const endpoint = this.#endpoint!;
     const { code } = error;
-    const connection = this.#connection!;
-    const unsent =
-      code === 'MS_CONNECT_FAILED' || code === 'MS_CONNECT_TIMEOUT' || code === 'MS_BAD_ENDPOINT_CERTIFICATE';
-    const closed = code === 'MS_ENDPOINT_CLOSED' || code === 'MS_ENDPOINT_RESET';
-    const died = this.#endpoint!.worker && (unsent || closed);
-    // One that died may still be connected to for a moment.
-    if (died && !unsent && connection.sent && !this.#tried?.includes(this.#endpoint!)) this.#deaths++;
-    const { retryIdempotencyKey, retryStatuses } = this.#context;
-    const unanswered = closed && !connection.answered;
-    const again =
-      this.#status === 0 &&
-      (unsent ||
-        (unanswered && isRepeatable(this.#exchange, retryIdempotencyKey, connection.sent, this.#reused)) ||
-        isRepeatedWhenSlow(code, this.#exchange.method, retryStatuses)) &&
-      this.#deaths < MAX_DEATHS &&
-      this.#mayRetry(false);
-    // An idle connection that the endpoint closed is nobody's fault, nor is the end of a tunnel or event stream, however it comes. A request
-    // whose time went by in the queue or elsewhere tells nothing of the endpoint: else too much load would eject good ones.
+    const { again, stale, died } = this.#failures.onFailure(error, endpoint, this.#connection!, this.#reused);
+    // The end of a tunnel or event stream is nobody's fault, however it comes. A request whose time went by in the queue or elsewhere tells
+    // nothing of the endpoint: else too much load would eject good ones.
     const late = code === 'MS_TIMEOUT' && this.#deadline - this.#sentAt < this.#timeout / 2;
-    const innocent = (unanswered && this.#reused) || this.#longLived || late;
-    if (!innocent && !died) this.#context.onFault(this.#endpoint!, error);
+    const innocent = stale || this.#longLived || late;
+    const answered = this.#status !== 0;
+    if (!innocent && !died) this.#context.onFault(endpoint, error);
     this.#settle(!innocent, isRefusal(error));
-    if (again) this.#retry(error, died || unsent || this.#enterBudget());
-    else if (this.#status !== 0) {
+    if (again && !answered && this.#mayRetry()) this.#retry(error);
+    else if (answered) {
       this.#end();
       this.#reply.fail(error);
     } else this.#giveUp(error);
   }
 
-  #mayRetry(answered: boolean): boolean {
-    const { maxRetries, now } = this.#context;
-    if (this.#attempts > maxRetries || now() >= this.#deadline) return false;
-    if (this.#receiving && this.#kept === null) return false;
-    return !(answered && this.#hasBody && !this.#received);
+  get #failures(): Retries {
+    return (this.#retries ??= new Retries(this.#context, this.#exchange));
   }
 
-  #enterBudget(): boolean {
-    const { admission, budget } = this.#context;
-    this.#retrying ||= budget.tryBegin(admission.active);
-    return this.#retrying;
+  /** There is time, and a body that can be sent again. */
+  #mayRetry(): boolean {
+    return this.#context.now() < this.#deadline && !(this.#receiving && this.#kept === null);
   }
 
-  /**
-   * `allowed`: it is in the budget, or free, since no endpoint has had work from the attempt that failed (nothing was sent), or the one that
-   * had is an own worker that is gone: all such requests move to those that are left. Whoever is not allowed yet asks once more in a
-   * moment: time-outs are looked at together, so that a few which are hardly any load come at once.
-   */
-  #retry(error: MultiserverError | null, allowed: boolean): void {
-    const { budget, random } = this.#context;
-    (this.#tried ??= []).push(this.#endpoint!);
+  #retry(error: MultiserverError | null): void {
     this.#connection = null;
     this.#status = 0;
-    const first = this.#attempts === 1;
-    const delay = !allowed ? budget.pause(random()) : first ? 0 : budget.delay(this.#attempts - 1, random());
-    if (delay < 1 && allowed) return this.#attempt(error);
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      if (allowed || this.#enterBudget()) this.#attempt(error);
-      else this.#giveUp(error!);
-    }, delay);
+    this.#failures.next(
+      () => this.#attempt(error),
+      () => this.#giveUp(error!),
+    );
   }
 
   onClientGone(): void {
@@ -351,7 +319,6 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   /** Whatever it waits for, it waits no longer. */
   #drop(): void {
     this.queuedIn?.cancel(this);
-    if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#connection !== null) {
       this.#connection.abort();
       this.#settle(false);
@@ -381,7 +348,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
   #end(): void {
     this.#ended = true;
     this.#kept = null;
-    if (this.#retrying) this.#context.budget.end();
+    this.#retries?.end();
     this.#leave();
   }
 

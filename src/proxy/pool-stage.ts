@@ -87,7 +87,7 @@ export class PoolStage {
       sessions: new EngineSessions(),
       now,
       random,
-      acquire: (endpoint, handler, client) => upstream.acquire(endpoint, handler, client),
+      acquire: (endpoint, handler, client, fresh) => upstream.acquire(endpoint, handler, client, fresh),
       onFault: (endpoint, error) => faults.tell(endpoint, error),
       onFailed,
     };
@@ -181,8 +181,8 @@ function upstreamSettings(options: ResolvedPoolOptions) {
   };
 }
 
-function admissionSettings({ maxConcurrentConnections: limit, queue, timeout }: ResolvedPoolOptions) {
-  return { limit, size: queue.size, timeout: Math.min(queue.timeout, timeout) };
+function admissionSettings({ maxConcurrentConnections: limit, queue }: ResolvedPoolOptions) {
+  return { limit, ...queue };
 }
 
 function forwardSettings({ preserveHost, forwarded, allowUnderscores, retries }: ResolvedPoolOptions) {

@@ -11,8 +11,8 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  * Whether sending a request once more can do no harm, after the endpoint may have seen it. `reused`: on a connection that was idle;
  * `byKey`: endpoints know by its Idempotency-Key what comes twice.
  */
-export function isRepeatable(exchange: Exchange, byKey: boolean, sent: boolean, reused: boolean): boolean {
-  return !sent || (reused ? IDEMPOTENT : SAFE).has(exchange.method) || (byKey && hasKey(exchange));
+export function isRepeatable(exchange: Exchange, byKey: boolean, reused: boolean): boolean {
+  return (reused ? IDEMPOTENT : SAFE).has(exchange.method) || (byKey && hasKey(exchange));
 }
 
 /** Whether its body is kept for that. */

@@ -4,7 +4,7 @@ import type { Exchange, Head, Reply, RequestSink } from '../exchange.js';
 import { bindingsOf, type Bindings } from './bindings.js';
 import { type BodySource, replacementOf, RoutedExchange, type Replacement } from './routed-exchange.js';
 import { WebReply } from './web-reply.js';
-import { createRequest, hasBody, RequestBody } from './web-request.js';
+import { createRequest, RequestBody } from './web-request.js';
 import { headOfResponse, reasonOfResponse, ResponseWriter } from './web-response.js';
 
 /** Key in `c.env` under which the balancer finds the visit again, also in a copy of it. */
@@ -46,7 +46,7 @@ export class Visit implements RequestSink, BodySource {
   constructor(context: VisitContext, exchange: Exchange, url: string, withBody: boolean) {
     this.#context = context;
     this.#exchange = exchange;
-    this.#body = withBody && hasBody(exchange) ? new RequestBody(exchange, this) : null;
+    this.#body = withBody && exchange.hasBody ? new RequestBody(exchange, this) : null;
     this.request = createRequest(exchange, url, this.#body?.stream ?? null, this.#abort.signal);
     this.env = { ...bindingsOf(exchange), [VISIT]: this };
   }

@@ -1,14 +1,9 @@
 import type { Exchange, RequestSink } from '../exchange.js';
-import { BODY_LENGTH, BODY_NONE } from '../exchange.js';
 import * as f from '../http1/fields.js';
 import { requestIdOf } from './request-id.js';
 
 /** Methods that `Request` writes in capitals (Fetch, "normalize a method"); others are case-sensitive. */
 const NORMALIZED = /^(?:delete|get|head|options|post|put)$/i;
-
-export function hasBody(exchange: Exchange): boolean {
-  return exchange.body !== BODY_NONE && !(exchange.body === BODY_LENGTH && exchange.length === 0);
-}
 
 export function methodOf(exchange: Exchange): string {
   return NORMALIZED.test(exchange.method) ? exchange.method.toUpperCase() : exchange.method;

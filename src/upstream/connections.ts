@@ -51,16 +51,19 @@ export class EndpointConnections {
     return this.#all.size;
   }
 
-  /** A connection for one request: idle ones first, else one that is being made (`connected` tells). */
-  acquire(handler: ResponseHandler, client: ClientInfo): ClientConnection {
+  /** A connection for one request: idle ones first unless `fresh`, else one that is being made (`connected` tells). */
+  acquire(handler: ResponseHandler, client: ClientInfo, fresh: boolean): ClientConnection {
+    return (fresh ? undefined : this.#takeIdle(handler, client)) ?? this.open(handler, client);
+  }
+
+  #takeIdle(handler: ResponseHandler, client: ClientInfo): ClientConnection | undefined {
     for (;;) {
       const connection = this.#proxyProtocol === 0 ? this.#idle.pop() : this.#takeOf(client);
-      if (connection === undefined) break;
+      if (connection === undefined) return undefined;
       if (!connection.idle || connection.socket.destroyed) continue;
       connection.assign(handler);
       return connection;
     }
-    return this.open(handler, client);
   }
 
   /** The idle connection that the endpoint knows as this client's. */
@@ -153,8 +156,8 @@ export class Upstream {
     this.#settings = settings;
   }
 
-  acquire(endpoint: Endpoint, handler: ResponseHandler, client: ClientInfo): ClientConnection {
-    return this.#connectionsOf(endpoint).acquire(handler, client);
+  acquire(endpoint: Endpoint, handler: ResponseHandler, client: ClientInfo, fresh: boolean): ClientConnection {
+    return this.#connectionsOf(endpoint).acquire(handler, client, fresh);
   }
 
   /** A connection that no request has used before, and that is no client's. */

@@ -287,6 +287,29 @@ wire(
 );
 
 wire(
+  'what a retry has led to holds no place in the budget, however long it lasts',
+  async (stage) => {
+    const [bad, good] = stage.origins as [Stage['origin'], Stage['origin']];
+    bad.onCall = (call) => call.peer.reset();
+    good.onCall = (call) =>
+      call.send(head('HTTP/1.1 200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'));
+    const streams = Array.from({ length: 4 }, () => stage.connect());
+    for (const client of streams) assert.equal((await client.send(get('/')).head()).status, 200);
+    good.onCall = (call) => call.answer(200);
+    await stage.connect().send(get('/')).response(200);
+  },
+  {
+    origins: 2,
+    options: {
+      ...OPTIONS,
+      retries: { backoff: 1, maxBackoff: 1 },
+      health: { failures: 100 },
+      algorithm: (candidates) => candidates[0],
+    },
+  },
+);
+
+wire(
   'where no other endpoint is left the same one is tried again, at most three times, and then the client is told',
   async ({ client, origin, balancer }) => {
     await origin.close();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { get, head, wire } from './harness.js';
+import { get, head, pause, wire } from './harness.js';
 
 const expecting = (path: string, length: number): string =>
   head(`POST ${path} HTTP/1.1`, 'Host: a.example', 'Expect: 100-continue', `Content-Length: ${length}`);
@@ -90,4 +90,22 @@ wire(
     }
   },
   { options: { responseTimeout: '300ms' } },
+);
+
+wire(
+  'a client that was told to continue may take longer for its body than an endpoint for its answer',
+  async ({ client, origin }) => {
+    client.send(head('POST / HTTP/1.1', 'Host: a.example', 'Expect: 100-continue', 'Content-Length: 8'));
+    const call = await origin.head();
+    call.send('HTTP/1.1 100 Continue\r\n\r\n');
+    await client.expect('HTTP/1.1 100 Continue\r\n\r\n');
+    for (const piece of ['ab', 'cd', 'ef', 'gh']) {
+      await pause(150);
+      client.send(piece);
+    }
+    await call.whole('abcdefgh');
+    call.answer(200);
+    await client.response(200);
+  },
+  { options: { responseTimeout: 300 } },
 );

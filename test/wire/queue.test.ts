@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { get, wire, type Call, type Stage } from './harness.js';
+import { get, pause, wire, type Call, type Stage } from './harness.js';
 import type { Client } from './harness/client.js';
 
 const codeOf = (text: string): string => (JSON.parse(text) as { code: string }).code;
@@ -132,4 +132,19 @@ wire(
     assert.equal(balancer.endpoints.list()[0]!.failures, 1);
   },
   { options: { timeout: 300 } },
+);
+
+wire(
+  'who follows a rule with a longer time-out may wait in the queue for longer than the pool would let the others',
+  async (stage) => {
+    const first = await ask(stage, '/long/1');
+    const call = await stage.origin.request('GET /long/1');
+    const second = await ask(stage, '/long/2');
+    await pause(400);
+    call.answer(200);
+    await first.response(200);
+    (await stage.origin.request('GET /long/2')).answer(200);
+    await second.response(200);
+  },
+  { options: { maxConcurrentConnections: 1, timeout: 200, routes: [{ path: '/long', timeout: '1m' }] } },
 );

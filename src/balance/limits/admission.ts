@@ -58,6 +58,11 @@ export class Admission {
     return this.#limit;
   }
 
+  /** Milliseconds that one may wait. */
+  get timeout(): number {
+    return this.#timeout;
+  }
+
   /** New bounds: those in progress or waiting stay, even when they are more than the new bounds allow. */
   configure(options: { limit: number; size: number; timeout: number }): void {
     this.#limit = options.limit;
