@@ -121,7 +121,8 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
     this.#retryAfter = -1;
     pool.begin(endpoint);
     if (this.#lasting !== null) this.#context.lasting.add(endpoint, this.#lasting);
-    if (this.#received) this.#expectAnswer(endpoint);
+    // A poll waits until there is something to say, which is not slow.
+    if (this.#received && this.#lasting === null) this.#expectAnswer(endpoint);
     const connection = this.#context.acquire(endpoint, this, this.#exchange.client, retries?.fresh === true);
     this.#connection = connection;
     this.#reused = connection.requests > 0;

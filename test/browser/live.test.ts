@@ -73,7 +73,7 @@ describe('a live page over HTTPS', { skip: missing, timeout: 5 * PATIENCE }, () 
 
   it('goes on through a reload: each WebSocket is closed with 1001, no event is lost or comes twice', async () => {
     const old = new Set(instance.workers());
-    await control(instance, 'reload');
+    assert.deepEqual(await control(instance, 'reload'), { workers: WORKERS });
     const now = await settled((pid) => !old.has(pid), 'all is connected to new workers');
     assertWhole(now);
     for (const { closes } of now.talks) {

@@ -103,7 +103,7 @@ describe('Socket.IO in a browser, over HTTPS, with --sticky cookie', { skip: mis
 
   it('connects again by itself through a reload', async () => {
     const old = new Set(instance.workers());
-    await control(instance, 'reload');
+    assert.deepEqual(await control(instance, 'reload'), { workers: WORKERS });
     const now = await seen(say, (pids) => pids.every((pid) => pid > 0 && !old.has(pid)), 'all have moved');
     await settled();
     for (let i = 0; i < 5; i++) assert.deepEqual(await say(), now);

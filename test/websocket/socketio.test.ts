@@ -128,7 +128,7 @@ for (const cookies of [false, true]) {
             const old = new Set(clients.map(({ pid }) => pid));
             let reloading = true;
             const talks = clients.map(async (client) => client.talk(() => reloading));
-            await control(instance, 'reload');
+            assert.deepEqual(await control(instance, 'reload'), { workers: WORKERS });
             reloading = false;
             await Promise.all(talks);
             await instance.until(

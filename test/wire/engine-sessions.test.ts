@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { get, handshake, head, post, type Stage, switching, wire } from './harness.js';
+import { LEAST_LATENCY } from 'node-multiserver';
+import { get, handshake, head, pause, post, type Stage, switching, wire } from './harness.js';
 
 /** Requests of a session, in a revision of the Engine.IO protocol (https://socket.io/docs/v4/engine-io-protocol/). */
 const target = (revision: 3 | 4, sid?: string, transport = 'polling'): string =>
@@ -136,4 +137,22 @@ wire(
     await client.response(200, '6');
   },
   { origins: 2, options: { maxConcurrent: 1 } },
+);
+
+wire(
+  'how long a poll waits says nothing of how fast its endpoint is',
+  async (stage) => {
+    const { client, origin, origins } = stage;
+    const sid = await open(stage);
+    client.send(get(target(4, sid)));
+    const poll = await origin.request();
+    await pause(500);
+    const clients = Array.from({ length: 20 }, () => stage.connect().send(get('/')));
+    const calls = () => origins.flatMap((one) => one.calls.filter((call) => call.target === '/'));
+    await stage.until('all requests to have come', () => calls().length === clients.length);
+    assert.ok(origin.calls.length > 4, `${origin.calls.length} have come`);
+    for (const call of [...calls(), poll]) call.answer(200);
+    for (const one of [...clients, client]) await one.response(200);
+  },
+  { origins: 2, options: { algorithm: LEAST_LATENCY } },
 );
