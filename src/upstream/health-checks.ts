@@ -71,7 +71,11 @@ export class HealthChecks {
   configure(options: HealthCheckOptions): void {
     const before = this.#options;
     this.#options = options;
-    if ((before.path === undefined) === (options.path === undefined)) return;
+    if (before.path !== undefined && options.path !== undefined) {
+      if (before.path !== options.path || before.interval !== options.interval) this.#waitAnew();
+      return;
+    }
+    if (before.path === options.path) return;
     for (const endpoint of this.#pool.endpoints) {
       if (options.path !== undefined) this.watch(endpoint);
       else {
@@ -84,6 +88,15 @@ export class HealthChecks {
   close(): void {
     this.#closed = true;
     for (const endpoint of this.#patients.keys()) this.forget(endpoint);
+  }
+
+  /** What is due in an hour would come by the old interval. */
+  #waitAnew(): void {
+    for (const [endpoint, patient] of this.#patients) {
+      if (patient.probe !== null) continue;
+      if (patient.timer !== null) clearTimeout(patient.timer);
+      this.#wait(endpoint, patient, this.#options.interval);
+    }
   }
 
   #wait(endpoint: Endpoint, patient: Patient, pause: number): void {

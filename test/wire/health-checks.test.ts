@@ -151,3 +151,17 @@ wire('a check fails by a refused connection; when all fail, all get requests', a
   await stage.until('it to be back', () => stateOf(balancer, url) === 'ready');
   balancer.reconfigure({ healthCheck: { path: undefined } });
 });
+
+wire('another interval counts at once, and not only when the old one has passed', async (stage) => {
+  const { balancer, origin } = stage;
+  const health = new Map<string, number | null>();
+  play(stage, health);
+  const seldom = { ...often, interval: '1h' } as const;
+  const checks = () => origin.calls.filter(isCheck).length;
+  balancer.reconfigure({ healthCheck: seldom });
+  await stage.until('the first check', () => checks() === 1);
+  balancer.reconfigure({ healthCheck: { ...seldom, rise: 3 } });
+  balancer.reconfigure({ healthCheck: often });
+  await stage.until('checks at the new interval', () => checks() >= 3);
+  balancer.reconfigure({ healthCheck: { path: undefined } });
+});
