@@ -63,6 +63,26 @@ for (const [how, stop] of stops) {
   });
 }
 
+test('that nothing could be found is told once for each reason, and again after it was found', async () => {
+  const { endpoints, problems } = start();
+  const own: Discovery = {
+    name: 'own',
+    start: (onChange, onProblem) => {
+      for (const reason of ['a', 'a', 'b', '', '', 'b']) {
+        if (reason === '') onChange(found);
+        else onProblem(new Error(reason));
+      }
+      onChange([]);
+    },
+    stop: () => {},
+  };
+  await endpoints.discover(own);
+  assert.deepEqual(
+    problems.map((problem) => /\((.*)\)/.exec(problem)![1]),
+    ['a', 'b', 'b', 'it names no endpoint'],
+  );
+});
+
 test('weight and maintenance set by hand outlast new looks, until another weight is found; removal by hand ends both', async () => {
   const { endpoints } = start();
   const [url, other] = ['http://127.0.0.1:1', 'http://127.0.0.1:2'];

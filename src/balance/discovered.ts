@@ -10,8 +10,8 @@ type Found = ReadonlyMap<string, DiscoveredEndpoint>;
 /** One discovery and the last good set of it. */
 interface Source {
   found: Found;
-  /** The last time it failed: told once, until it is found again. */
-  failing: boolean;
+  /** Why it failed the last time: told once, until it is found again or fails for another reason. */
+  failing: string;
   /** The last time a part of it was: told once, until it changes. */
   missing: string;
 }
@@ -41,7 +41,7 @@ export class DiscoveredEndpoints {
 
   /** Resolves when it has found its first set, or has failed to. */
   start(discovery: Discovery): Promise<void> {
-    const source: Source = { found: new Map(), failing: false, missing: '' };
+    const source: Source = { found: new Map(), failing: '', missing: '' };
     this.#sources.set(discovery, source);
     return new Promise((resolve) => {
       const onProblem = (error: unknown): void => {
@@ -84,7 +84,7 @@ export class DiscoveredEndpoints {
       this.#fail(discovery, source, error as Error);
       return;
     }
-    source.failing = false;
+    source.failing = '';
     const why = missing?.message ?? '';
     if (why !== '' && why !== source.missing)
       this.#onProblem(`Not all endpoints of ${discovery.name} could be found: ${why}.`, missing);
@@ -93,8 +93,8 @@ export class DiscoveredEndpoints {
   }
 
   #fail(discovery: Discovery, source: Source, error: Error): void {
-    if (source.failing) return;
-    source.failing = true;
+    if (source.failing === error.message) return;
+    source.failing = error.message;
     source.missing = '';
     const { size } = source.found;
     const kept = size === 0 ? 'there are none yet' : `the last ${size} are kept`;

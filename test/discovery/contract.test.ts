@@ -210,6 +210,25 @@ test('a file that is being written is read when it is done', async () => {
   rmSync(folder, { recursive: true });
 });
 
+test('a file that was away is told again when it is back, though nothing in it has changed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ms-discovery-'));
+  const path = join(folder, 'endpoints');
+  writeFileSync(path, 'http://192.0.2.1:80\n');
+  const discovery = fileDiscovery(path, { refresh });
+  const { sets, problems } = listen(discovery);
+  for (let times = 1; times <= 2; times++) {
+    await until(() => sets.length === times);
+    const before = problems.length;
+    renameSync(path, `${path}.away`);
+    await until(() => problems.length > before);
+    renameSync(`${path}.away`, path);
+  }
+  await until(() => sets.length === 3);
+  assert.ok(sets.every((set) => set.length === 1));
+  discovery.stop();
+  rmSync(folder, { recursive: true });
+});
+
 test('what names no place, or no sensible time, is refused', () => {
   for (const make of [
     () => dnsDiscovery('api.test', 80, { refresh: 0 }),

@@ -26,6 +26,9 @@ export function fileDiscovery(path: string, options: FileOptions = {}): Discover
   return new FileDiscovery(path, refresh);
 }
 
+/** What no file looks like. */
+const LOST = 'lost';
+
 class FileDiscovery extends PollingDiscovery {
   readonly #path: string;
   /** What the file looked like the last time, and when it was read. */
@@ -38,8 +41,7 @@ class FileDiscovery extends PollingDiscovery {
   }
 
   protected async find(): Promise<Finding | null> {
-    const { ino, size, mtimeMs } = await stat(this.#path);
-    const looks = `${ino} ${size} ${mtimeMs}`;
+    const looks = await this.#look();
     // A change is read when it looks the same twice: whoever writes may be in the midst of it. The first time nothing is better.
     const settled = looks === this.#seen || this.#read === '';
     this.#seen = looks;
@@ -47,6 +49,17 @@ class FileDiscovery extends PollingDiscovery {
     const text = await readFile(this.#path, 'utf8');
     this.#read = looks;
     return { endpoints: parse(text) };
+  }
+
+  async #look(): Promise<string> {
+    try {
+      const { ino, size, mtimeMs } = await stat(this.#path);
+      return `${ino} ${size} ${mtimeMs}`;
+    } catch (error) {
+      // Back unchanged, it is news all the same: that it was lost has been told.
+      if (this.#read !== '') this.#read = LOST;
+      throw error;
+    }
   }
 }
 
