@@ -20,7 +20,7 @@ import {
   type PassiveHealthOptions,
   startEjection,
 } from './health/passive.js';
-import { ramp, RAMP_STEPS, startsSlowly } from './health/slow-start.js';
+import { ramp, RAMP_STEPS, startsSlowly, stretch } from './health/slow-start.js';
 
 export interface PoolOptions {
   readonly name?: string;
@@ -116,11 +116,12 @@ export class Pool {
   configure(options: Pick<PoolOptions, 'health' | 'slowStart' | 'maxConcurrent' | 'maxLongLived'>): void {
     const now = this.#sources.now();
     this.#health = options.health ?? this.#health;
-    this.#slowStart = options.slowStart ?? this.#slowStart;
+    const before = this.#slowStart;
+    this.#slowStart = options.slowStart ?? before;
     this.#maxConcurrent = options.maxConcurrent ?? this.#maxConcurrent;
     this.#maxLongLived = options.maxLongLived ?? this.#maxLongLived;
     for (const endpoint of this.#endpoints) {
-      endpoint.rampUntil = Math.min(endpoint.rampUntil, now + this.#slowStart);
+      stretch(endpoint, before, this.#slowStart, now);
       ramp(endpoint, this.#slowStart, this.#maxConcurrent, now);
     }
     this.#schedule(now);
@@ -332,7 +333,7 @@ export class Pool {
     const now = this.#sources.now();
     const time = startEjection(endpoint, this.#health, now, refused);
     endpoint.refused = refused;
-    this.#move(endpoint, EJECTED, `${reason}; back in ${Math.round(time / 1000)} s`);
+    this.#move(endpoint, EJECTED, `${reason}; back in ${time < 1000 ? `${time} ms` : `${Math.round(time / 1000)} s`}`);
     this.#schedule(now);
   }
 

@@ -25,6 +25,23 @@ test('weight and limit of an endpoint that joins grow from a tenth to the whole'
   ]);
 });
 
+test('when slowStart is changed meanwhile, the weight grows on from where it is, faster or slower', () => {
+  const { pool, sources } = poolOf([1], { slowStart: 10_000 });
+  const late = endpointsOf([1, 1])[1]!;
+  sources.time = 10_000;
+  pool.add(late, READY);
+  const after = (time: number) => {
+    sources.time += time;
+    pool.advance();
+    return Number(late.weight.toFixed(3));
+  };
+  assert.equal(after(5000), 0.55);
+  pool.configure({ slowStart: 60_000 });
+  assert.deepEqual([after(0), after(15_000), after(3000)], [0.55, 0.775, 0.82]);
+  pool.configure({ slowStart: 5000 });
+  assert.deepEqual([after(0), after(500), after(500), after(100)], [0.82, 0.91, 1, 1]);
+});
+
 test('its traffic grows with its weight', () => {
   const { pool, sources } = poolOf([1, 1, 1], { slowStart: 10_000, algorithm: RANDOM });
   const late = endpointsOf([1, 1, 1, 1])[3]!;

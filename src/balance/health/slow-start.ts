@@ -18,6 +18,12 @@ export function startsSlowly(
   );
 }
 
+/** Another time for the growth: it goes on from where it is. */
+export function stretch(endpoint: Endpoint, slowStart: number, next: number, now: number): void {
+  const left = endpoint.rampUntil - now;
+  if (left > 0) endpoint.rampUntil = now + (left / slowStart) * next;
+}
+
 /** Sets weight and limit for this moment. True: the endpoint is still growing. */
 export function ramp(endpoint: Endpoint, slowStart: number, maxConcurrent: number, now: number): boolean {
   const left = endpoint.rampUntil - now;
