@@ -32,6 +32,7 @@ import {
 import type { Bindings } from './proxy/bindings.js';
 import type { FallbackHandler } from './proxy/fallback.js';
 import type { Interceptable, Station } from './proxy/force-https.js';
+import { createErrorPage } from './proxy/error-page.js';
 import { errorAnswer, failureAnswer, lastHopAnswer, sendOwnAnswer, textOfAnswer } from './proxy/own-answers.js';
 import { OwnRoutes } from './proxy/own-routes.js';
 import { PoolStage, type PoolSurroundings } from './proxy/pool-stage.js';
@@ -94,7 +95,10 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     this.#stage = this.#stages.get('default')!;
     this.endpoints = this.#stage.endpoints;
     // Routes are the same whatever environment they name.
-    this.#ownRoutes = new OwnRoutes(this as unknown as Hono, (exchange, reply) => this.#forward(exchange, reply));
+    const page = createErrorPage(() => this.#options.errorPage, now, this.#surroundings.onProblem);
+    const answer = (exchange: Exchange, error: MultiserverError) => failureAnswer(exchange, error, page);
+    const balance = (exchange: Exchange, reply: Reply) => this.#forward(exchange, reply);
+    this.#ownRoutes = new OwnRoutes(this as unknown as Hono, balance, answer);
     const { acme, ...https } = resolved.https;
     if (acme.domains.length > 0) {
       const onProblem = (message: string, error?: unknown) => this.#problem(message, error);
@@ -111,14 +115,14 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
       hits: this.#hits,
       now,
       onExchange: (exchange) => this.#route(exchange),
-      onRefused: (exchange, error) => sendOwnAnswer(exchange, failureAnswer(exchange, error), exchange.method),
+      onRefused: (exchange, error) => sendOwnAnswer(exchange, answer(exchange, error), exchange.method),
       onExchangeEnd: (exchange) => {
         if (exchange.error !== null) this.#count(exchange.error.code);
       },
       onBadProxyHeader: () => this.#count('MS_BAD_PROXY_HEADER'),
       onTooMany: () => {
         this.#count('MS_TOO_MANY_CONNECTIONS');
-        return textOfAnswer(errorAnswer(null, 'MS_TOO_MANY_CONNECTIONS'));
+        return textOfAnswer(errorAnswer(null, 'MS_TOO_MANY_CONNECTIONS', undefined, page));
       },
       onProblem: (message, error) => this.#problem(message, error),
     });

@@ -2,6 +2,7 @@ import type { Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { AlgorithmLike, KeyBy } from './contracts/algorithm.js';
 import type { DiscoveredEndpoint, Discovery } from './contracts/discovery.js';
+import type { ErrorCode } from './errors.js';
 import type { Duration } from './util/duration.js';
 import type { Rate } from './util/rate.js';
 import type { Size } from './util/size.js';
@@ -85,6 +86,30 @@ export interface LoadBalancerOptions extends PoolOptions {
   https?: HttpsOptions | undefined;
   /** Makes the servers that listen, in place of the balancer's own and of `https`. See `LoadBalancer.custom`. */
   createServer?: ServerFactory | undefined;
+  /** Makes the pages of the balancer's own errors, 4xx and 5xx. */
+  errorPage?: ErrorPage | undefined;
+}
+
+/** Makes the page of an error; undefined: the built-in one. Status and other fields stay as they are. */
+export type ErrorPage = (info: ErrorInfo) => Page | undefined;
+
+export interface Page {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** What the page of an error may tell. */
+export interface ErrorInfo {
+  readonly code: ErrorCode;
+  readonly status: number;
+  /** Of the status: `Bad Gateway`. */
+  readonly reason: string;
+  /** One sentence, fit for strangers. */
+  readonly message: string;
+  /** Empty when the request could not be read. */
+  readonly requestId: string;
+  /** What the client would rather have, by its Accept field. */
+  readonly accepts: 'html' | 'json';
 }
 
 /** A server that hands each of its connections to `serve`, after TLS if it speaks that: `(serve) => tls.createServer(options, serve)`. */
@@ -304,7 +329,7 @@ export interface ResolvedPoolOptions extends Resolved<Omit<PoolOptions, PoolOpti
 
 type OwnOptions = Omit<
   LoadBalancerOptions,
-  keyof PoolOptions | 'https' | 'createServer' | 'pools' | 'routes' | 'rateLimit'
+  keyof PoolOptions | 'https' | 'createServer' | 'errorPage' | 'pools' | 'routes' | 'rateLimit'
 >;
 export interface ResolvedOptions extends ResolvedPoolOptions, Resolved<OwnOptions> {
   /** Those beside the default one, whose options stand beside this. */
@@ -313,6 +338,7 @@ export interface ResolvedOptions extends ResolvedPoolOptions, Resolved<OwnOption
   readonly rateLimit: ResolvedRateLimit | undefined;
   readonly https: ResolvedHttps;
   readonly createServer: ServerFactory | undefined;
+  readonly errorPage: ErrorPage | undefined;
 }
 
 type OptionalSpawn = 'cwd' | 'envFile' | 'readyPath' | 'env';

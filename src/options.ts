@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MultiserverError } from './errors.js';
 import type {
   AutoscaleOptions,
+  ErrorPage,
   LoadBalancerOptions,
   ResolvedOptions,
   ResolvedPoolOptions,
@@ -96,6 +97,10 @@ const BALANCER = {
   createServer: row.callback<ServerFactory>(
     '(serve) => net.Server',
     'Makes the servers that listen, each of which hands its connections to serve; see LoadBalancer.custom.',
+  ),
+  errorPage: row.callback<ErrorPage>(
+    '({ code, status, reason, message, requestId, accepts }) => { contentType, body }',
+    "Makes the pages of the balancer's own errors, 4xx and 5xx; where it gives undefined or fails, the built-in one is sent.",
   ),
 } satisfies Record<keyof LoadBalancerOptions, z.ZodType>;
 
@@ -198,6 +203,7 @@ export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
       rateLimit: resolveRateLimit(data.rateLimit),
       https: resolveHttps(data.https, invalid),
       createServer: data.createServer,
+      errorPage: data.errorPage,
       maxConnections: data.maxConnections ?? Math.max(64, Math.floor((openFileLimit() - 256) / 2)),
     },
     ['algorithm', 'endpoints'],

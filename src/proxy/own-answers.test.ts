@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { ERRORS, type ErrorCode } from '../errors.js';
 import { BODY_LENGTH, BODY_NONE } from '../exchange.js';
 import { FakeExchange } from './exchange.test.fake.js';
-import { errorAnswer, type ErrorPage, lastHopAnswer, sendOwnAnswer } from './own-answers.js';
+import type { ErrorPage } from '../option-types.js';
+import { errorAnswer, lastHopAnswer, sendOwnAnswer } from './own-answers.js';
 
 const page: ErrorPage = ({ status }) => (status === 503 ? { contentType: 'text/plain', body: 'back soon' } : undefined);
 

@@ -3,6 +3,7 @@ import { ERRORS, type ErrorCode, type MultiserverError } from '../errors.js';
 import { BODY_LENGTH, BODY_NONE, type Exchange, type Head, type Reply } from '../exchange.js';
 import { F_MAX_FORWARDS, headOf } from '../http1/fields.js';
 import { writeResponseHead } from '../http1/writer.js';
+import type { ErrorInfo, ErrorPage, Page } from '../option-types.js';
 import { requestIdOf } from './request-id.js';
 
 /** An answer of the balancer's own, complete. */
@@ -12,19 +13,6 @@ export interface OwnAnswer {
   readonly head: Head;
   readonly body: Buffer;
 }
-
-/** What the page of an error may tell. `requestId` is empty when the request could not be read. */
-export interface ErrorInfo {
-  readonly code: ErrorCode;
-  readonly status: number;
-  readonly reason: string;
-  readonly message: string;
-  readonly requestId: string;
-  readonly accepts: 'html' | 'json';
-}
-
-/** Replaces the page of an error; undefined: the page that would have been sent without it. */
-export type ErrorPage = (info: ErrorInfo) => { contentType: string; body: string } | undefined;
 
 /** Everything the balancer can pass on; sent with 405 (RFC 9110 §15.5.6 demands it) and with the answer to OPTIONS. */
 const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
@@ -60,8 +48,8 @@ export function errorAnswer(
 }
 
 /** The answer to an exchange that ended with `error`. */
-export function failureAnswer(exchange: Exchange, { code, retryAfter }: MultiserverError): OwnAnswer {
-  return errorAnswer(exchange, code, undefined, undefined, retryAfter);
+export function failureAnswer(exchange: Exchange, { code, retryAfter }: MultiserverError, page?: ErrorPage): OwnAnswer {
+  return errorAnswer(exchange, code, undefined, page, retryAfter);
 }
 
 /** Sends a complete answer. A HEAD request gets its length only (RFC 9110 §9.3.2). */
@@ -103,13 +91,13 @@ function prefersHtml(accept: string | undefined): boolean {
   return html >= 0 && (json < 0 || html < json);
 }
 
-function jsonPage(info: ErrorInfo): { contentType: string; body: string } {
+function jsonPage(info: ErrorInfo): Page {
   const { status, code, message, requestId } = info;
   const body = requestId === '' ? { status, code, message } : { status, code, message, requestId };
   return { contentType: 'application/json', body: JSON.stringify(body) + '\n' };
 }
 
-function htmlPage(info: ErrorInfo): { contentType: string; body: string } {
+function htmlPage(info: ErrorInfo): Page {
   const title = escapeHtml(`${info.status} ${info.reason}`);
   const id = info.requestId === '' ? '' : ` · ${escapeHtml(info.requestId)}`;
   return {
