@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
@@ -165,18 +164,21 @@ export async function until<T>(attempt: () => T | Promise<T>): Promise<T> {
 
 /** Below those that the kernel gives to clients, so that none of these takes one before it is used. */
 const FIRST_PORT = 20_000;
-const PORTS = 12_000;
+const LAST_PORT = 31_999;
+/** Each process begins elsewhere, and takes none twice: between the look and the use there may be seconds. */
+let nextPort = FIRST_PORT + (process.pid % 120) * 100;
 
 /** Different ones, which nobody listens on at this moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = FIRST_PORT + randomInt(PORTS);
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = nextPort;
+    nextPort = port < LAST_PORT ? port + 1 : FIRST_PORT;
     const server = createServer();
     const listening = once(server.listen(port, '127.0.0.1'), 'listening');
     if (!(await listening.then(() => true).catch(() => false))) continue;
-    ports.add(port);
+    ports.push(port);
     await once(server.close(), 'close');
   }
-  return [...ports];
+  return ports;
 }
