@@ -161,5 +161,7 @@ export function withFields(
   for (let i = 0; i < head.pairs.length; i += 2) {
     if (!names.includes(head.pairs[i]!.toLowerCase())) pairs.push(head.pairs[i]!, head.pairs[i + 1]!);
   }
-  return { ...headOf([...pairs, ...fields]), listed: head.listed };
+  // Whoever lists them in Connection did not send these.
+  const listed = head.listed?.filter((name) => !names.includes(name)) ?? null;
+  return { ...headOf([...pairs, ...fields]), listed };
 }
