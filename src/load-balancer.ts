@@ -36,6 +36,7 @@ import { createErrorPage } from './proxy/error-page.js';
 import { errorAnswer, failureAnswer, lastHopAnswer, sendOwnAnswer, textOfAnswer } from './proxy/own-answers.js';
 import { OwnRoutes } from './proxy/own-routes.js';
 import { PoolStage, type PoolSurroundings } from './proxy/pool-stage.js';
+import { createRouteErrorHandler } from './proxy/route-errors.js';
 import { Routing } from './proxy/routing.js';
 import { createAddressTest, createTrust } from './proxy/trust.js';
 import { now } from './util/clock.js';
@@ -98,6 +99,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
     const page = createErrorPage(() => this.#options.errorPage, now, this.#surroundings.onProblem);
     const answer = (exchange: Exchange, error: MultiserverError) => failureAnswer(exchange, error, page);
     const balance = (exchange: Exchange, reply: Reply) => this.#forward(exchange, reply);
+    this.onError(createRouteErrorHandler(answer, this.#surroundings.onProblem));
     this.#ownRoutes = new OwnRoutes(this as unknown as Hono, balance, answer);
     const { acme, ...https } = resolved.https;
     if (acme.domains.length > 0) {

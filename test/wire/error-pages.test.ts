@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { HTTPException } from 'hono/http-exception';
 import type { ErrorInfo, Page } from 'node-multiserver';
 import { get, head, wire } from './harness.js';
 
@@ -37,4 +38,37 @@ wire(
     await asks(get('/'), 503, '"MS_NO_ENDPOINT"');
   },
   { origins: 0, options: { errorPage }, setup: (balancer) => balancer.use('/own/*', (_, next) => next()) },
+);
+
+wire(
+  'a route that throws is answered like every other error; what a client causes is not told',
+  async (stage) => {
+    const { client, balancer } = stage;
+    const problems: string[] = [];
+    balancer.events.on('problem', (message) => problems.push(message));
+    client.send(get('/throws', 'Accept: text/html'), get('/teapot'));
+    assert.match((await client.response(500)).body.text, /<!doctype html>.*MS_INTERNAL/s);
+    await client.response(418, 'teapot');
+    client.send(head('POST /reads HTTP/1.1', 'Host: a.example', 'Transfer-Encoding: chunked'), '1\r\nxX');
+    assert.match((await client.response(400)).body.text, /MS_BAD_CHUNK/);
+    await client.expectClosed();
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]!, /^GET \/throws threw Error: secret\n +at .*error-pages/);
+    assert.deepEqual(balancer.status().errors, { MS_INTERNAL: 1, MS_BAD_CHUNK: 1 });
+    assert.equal((await balancer.request('/throws')).status, 500);
+    balancer.onError((error, c) => c.text(`own: ${error.message}`, 500));
+    const other = stage.connect().send(get('/throws'));
+    await other.response(500, 'own: secret');
+  },
+  {
+    setup: (balancer) => {
+      balancer.get('/throws', () => {
+        throw new Error('secret');
+      });
+      balancer.get('/teapot', () => {
+        throw new HTTPException(418, { message: 'teapot' });
+      });
+      balancer.post('/reads', async (c) => c.text(await c.req.text()));
+    },
+  },
 );
