@@ -211,6 +211,20 @@ describe('options', () => {
     for (const algorithm of ['round-robin', {}, 5, null]) assert.ok(refusal('algorithm', algorithm));
   });
 
+  it('have no algorithm as one object for several pools, which would mix what it knows of their endpoints', () => {
+    class First {
+      pick = () => undefined;
+    }
+    const one = new First();
+    const shared = /the pools "default" and "api" cannot share one object; give its class/;
+    assert.match(refusalOf({ algorithm: one, pools: { api: [] } })?.message ?? '', shared);
+    assert.match(refusalOf({ pools: { a: { algorithm: one }, b: { algorithm: one } } })?.message ?? '', /"a" and "b"/);
+    for (const algorithm of [First, one.pick, { algorithm: 'mine', create: () => new First() }]) {
+      assert.equal(parseOptions({ algorithm, pools: { api: [] } }).pools.api!.algorithm, algorithm);
+    }
+    assert.equal(refusalOf({ algorithm: one, pools: { api: { algorithm: new First() } } }), undefined);
+  });
+
   it('take as names to get certificates for those that can be proved', () => {
     const { domains, storage } = parseOptions({ https: { acme: { domains: ['A.example', 'b-1.example'] } } }).https
       .acme;

@@ -14,7 +14,7 @@ import type {
 } from './option-types.js';
 import { readEnvFile } from './options/env-file.js';
 import { HTTPS, resolveHttps } from './options/https.js';
-import { areEndpoints, completePool, parsePool, POOL } from './options/pool.js';
+import { areEndpoints, completePool, parsePool, POOL, refuseShared } from './options/pool.js';
 import { parseRoutes, RATE_LIMIT, resolveRateLimit, ROUTE } from './options/routes.js';
 import { openFileLimit } from './util/open-files.js';
 import * as row from './util/option-rows.js';
@@ -194,11 +194,13 @@ export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
   const data = parseShape(BALANCER, input, invalid);
   if (data.proxyProtocol && data.trustedProxies.length === 0)
     throw invalid('Option "proxyProtocol" needs "trustedProxies": nobody else may name clients, or connect at all.');
+  const pools = parsePools(data.pools, input);
+  refuseShared({ default: data, ...pools }, invalid);
   return freezeOptions(
     {
       ...data,
       ...completePool(data, input, invalid),
-      pools: parsePools(data.pools, input),
+      pools,
       routes: parseRoutes(data.routes, invalid),
       rateLimit: resolveRateLimit(data.rateLimit),
       https: resolveHttps(data.https, invalid),

@@ -257,3 +257,20 @@ function isAlgorithmLike(value: unknown): boolean {
   const { pick, algorithm: name, create } = value as { pick?: unknown; algorithm?: unknown; create?: unknown };
   return typeof pick === 'function' || (typeof name === 'string' && typeof create === 'function');
 }
+
+/**
+ * An object keeps what it knows by its endpoints' index, which tells them apart in one pool only.
+ * A class or a function is made anew, or keeps nothing.
+ */
+export function refuseShared(pools: Readonly<Record<string, Pick<PoolOptions, 'algorithm'>>>, fail: Fail): void {
+  const users = new Map<AlgorithmLike, string>();
+  for (const [name, { algorithm: like }] of Object.entries(pools)) {
+    if (typeof like !== 'object' || 'create' in like) continue;
+    const other = users.get(like);
+    if (other !== undefined)
+      throw fail(
+        `Option "algorithm": the pools "${other}" and "${name}" cannot share one object; give its class, or each pool its own.`,
+      );
+    users.set(like, name);
+  }
+}
