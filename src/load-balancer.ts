@@ -24,6 +24,7 @@ import {
   mergeOptions,
   parseOptions,
   parseSpawnOptions,
+  refuseIdle,
   type ResolvedOptions,
   type ResolvedPoolOptions,
   type ServerFactory,
@@ -159,7 +160,7 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
    * @throws MultiserverError MS_INVALID_OPTION, and nothing is changed.
    */
   reconfigure(changes: LoadBalancerOptions): this {
-    const { https: _, ...options } = (this.#options = this.#apply(mergeOptions(this.#given, changes)));
+    const { https: _, ...options } = (this.#options = this.#apply(mergeOptions(this.#given, changes), changes));
     this.#trust = createTrust(options.trustedProxies);
     const isProxy = createAddressTest(options.trustedProxies);
     this.#listener.configure({ ...headLimits(options), ...options, isProxy });
@@ -167,8 +168,9 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
   }
 
   /** Pools and routes as the options want them. All that may be refused comes first, and then all that changes. */
-  #apply(given: LoadBalancerOptions): ResolvedOptions {
+  #apply(given: LoadBalancerOptions, written = given): ResolvedOptions {
     const options = parseOptions(given);
+    refuseIdle(written, options);
     const heads = headLimits(options);
     const stages = new Map<string, PoolStage>();
     const changes: (() => void)[] = [];

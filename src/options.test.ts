@@ -9,6 +9,7 @@ import {
   OPTION_ROWS,
   parseOptions,
   parseSpawnOptions,
+  refuseIdle,
   type LoadBalancerOptions,
   type SpawnOptions,
 } from './options.js';
@@ -31,6 +32,10 @@ function at(options: unknown, name: string): unknown {
 }
 
 const refusal = (name: string, value: unknown) => refusalOf(nest(name, value));
+
+function check(written: LoadBalancerOptions, all = written): void {
+  refuseIdle(written, parseOptions(all));
+}
 
 function refusalOf(options: LoadBalancerOptions): MultiserverError | undefined {
   try {
@@ -223,6 +228,21 @@ describe('options', () => {
       assert.equal(parseOptions({ algorithm, pools: { api: [] } }).pools.api!.algorithm, algorithm);
     }
     assert.equal(refusalOf({ algorithm: one, pools: { api: { algorithm: new First() } } }), undefined);
+  });
+
+  it('that do nothing for want of another are refused where they are written, and stay where the other is taken away', () => {
+    for (const [written, message] of [
+      [{ rateLimit: { burst: 5 } }, /^Option "rateLimit\.burst" was given without "rateLimit\.rate"/],
+      [{ rateLimit: { key: 'ip' } }, /"rateLimit\.key" was given without/],
+      [{ healthCheck: { interval: '1s' } }, /^Option "healthCheck\.interval" was given without "healthCheck\.path"/],
+      [{ routes: [{ rateLimit: { burst: 5 } }] }, /"routes\.0\.rateLimit\.burst" was given without/],
+    ] satisfies [LoadBalancerOptions, RegExp][]) {
+      assert.throws(() => check(written), { code: 'MS_INVALID_OPTION', message });
+    }
+    const interval = { interval: '1s' } as const;
+    check({ healthCheck: interval, pools: { api: { healthCheck: { path: '/' } } } });
+    check({ healthCheck: { path: undefined } }, { healthCheck: { path: undefined, ...interval } });
+    check({ rateLimit: { rate: undefined } }, { rateLimit: { rate: undefined, burst: 5 } });
   });
 
   it('take as names to get certificates for those that can be proved', () => {

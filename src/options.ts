@@ -19,7 +19,7 @@ import { parseRoutes, RATE_LIMIT, resolveRateLimit, ROUTE } from './options/rout
 import { openFileLimit } from './util/open-files.js';
 import * as row from './util/option-rows.js';
 import type { RowMeta } from './util/option-rows.js';
-import { freezeOptions, group, parseShape, rowsOf, type OptionRow } from './util/option-table.js';
+import { freezeOptions, group, idleOf, parseShape, rowsOf, without, type OptionRow } from './util/option-table.js';
 
 export type * from './option-types.js';
 
@@ -212,7 +212,18 @@ export function parseOptions(input: LoadBalancerOptions = {}): ResolvedOptions {
   );
 }
 
+/** What was written, in the constructor or as a change, must not be without effect because something beside it is missing. */
+export function refuseIdle(written: LoadBalancerOptions, { rateLimit, healthCheck, pools }: ResolvedOptions): void {
+  const burst = rateLimit === undefined ? idleOf(written.rateLimit, 'rate') : undefined;
+  if (burst !== undefined) throw invalid(without(`rateLimit.${burst}`, 'rateLimit.rate'));
+  // What one pool is checked for may be said for all.
+  const isChecked = [{ healthCheck }, ...Object.values(pools)].some((pool) => pool.healthCheck.path !== undefined);
+  const check = isChecked ? undefined : idleOf(written.healthCheck, 'path');
+  if (check !== undefined) throw invalid(without(`healthCheck.${check}`, 'healthCheck.path'));
+}
+
 function parsePools(pools: object, balancer: LoadBalancerOptions): Record<string, ResolvedPoolOptions> {
+  if (Object.hasOwn(pools, '')) throw invalid('Option "pools": a pool must have a name.');
   if (Object.hasOwn(pools, 'default'))
     throw invalid('Option "pools.default" is the balancer\'s own pool: its options stand beside "pools".');
   return Object.fromEntries(

@@ -79,7 +79,9 @@ export class DiscoveredEndpoints {
   #onChange(discovery: Discovery, source: Source, set: readonly DiscoveredEndpoint[], missing?: Error): void {
     try {
       if (set.length === 0) throw new MultiserverError('MS_INVALID_OPTION', 'it names no endpoint');
-      source.found = new Map(set.map((found) => [describe(found.url, found).id, found]));
+      source.found = new Map(
+        set.map((found) => [describe(found.url, { weight: found.weight, priority: found.priority }).id, found]),
+      );
     } catch (error) {
       this.#fail(discovery, source, error as Error);
       return;

@@ -1,5 +1,9 @@
+import type { DiscoveredEndpoint } from '../contracts/discovery.js';
 import { MultiserverError } from '../errors.js';
 import type { EndpointTls } from '../option-types.js';
+import { ENDPOINT_TLS } from '../options/pool.js';
+import * as row from '../util/option-rows.js';
+import { group, parseShape, show } from '../util/option-table.js';
 import type { Address, Endpoint } from './endpoint.js';
 
 export interface EndpointInit {
@@ -17,20 +21,32 @@ export interface EndpointInit {
 export function describe(url: string, init: EndpointInit): ConstructorParameters<typeof Endpoint>[0] {
   const address = parseEndpointUrl(url);
   const id = idOf(address);
-  const { priority = 0, proxyProtocol, tls } = init;
-  if (!Number.isInteger(priority) || priority < 0) {
-    throw new MultiserverError(
-      'MS_INVALID_OPTION',
-      `The priority of an endpoint must be a whole number from 0; it is ${String(priority)}.`,
-    );
-  }
-  if (proxyProtocol !== undefined && ![0, 1, 2].includes(proxyProtocol)) {
-    throw new MultiserverError(
-      'MS_INVALID_OPTION',
-      `The proxyProtocol of an endpoint must be 0, 1 or 2; it is ${String(proxyProtocol)}.`,
-    );
-  }
-  return { id, url: id, address, weight: weightOf(init.weight ?? 1), priority, tls, proxyProtocol };
+  const { weight, priority, proxyProtocol } = parse(id, init);
+  return { id, url: id, address, weight, priority, tls: init.tls, proxyProtocol };
+}
+
+const INIT = {
+  weight: row.above(0, 1, 'Relative share of the traffic.'),
+  priority: row.integer(0, 0, 65_535, 'Those of a higher number get requests only when none of a lower one can.'),
+  proxyProtocol: row.oneOf([0, 1, 2], 'as the pool has it', 'Version of the PROXY protocol, 0: none.'),
+  tls: group(ENDPOINT_TLS),
+} satisfies Record<keyof EndpointInit, unknown>;
+
+/** The same for one of a list, which has less to say. */
+export function describeListed({ url, ...init }: DiscoveredEndpoint): ConstructorParameters<typeof Endpoint>[0] {
+  const described = describe(url, {});
+  const { weight, priority } = INIT;
+  return { ...described, ...parseShape({ weight, priority }, init, failFor(described.id)) };
+}
+
+const failFor = (id: string) => (message: string) => invalid(`Endpoint ${id}: ${message}`);
+
+function parse(id: string, init: EndpointInit) {
+  return parseShape(INIT, init, failFor(id));
+}
+
+export function weightOf(id: string, weight: number): number {
+  return parse(id, { weight }).weight;
 }
 
 function idOf(address: Address): string {
@@ -40,13 +56,18 @@ function idOf(address: Address): string {
 }
 
 function parseEndpointUrl(url: string): Address {
+  if (typeof url !== 'string') throw invalid(`An endpoint is given by its URL, not by ${show(url)}.`);
   if (url.startsWith('unix:') && url.length > 5) return { host: '', port: 0, path: url.slice(5), secure: false };
   const parsed = URL.canParse(url) ? new URL(url) : null;
   const plain =
-    parsed !== null && parsed.username === '' && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '';
+    parsed !== null &&
+    parsed.username === '' &&
+    parsed.pathname === '/' &&
+    parsed.search === '' &&
+    parsed.hash === '' &&
+    parsed.port !== '0';
   if (parsed === null || !plain || !/^https?:$/.test(parsed.protocol)) {
-    throw new MultiserverError(
-      'MS_INVALID_OPTION',
+    throw invalid(
       `"${url}" is no endpoint: give "http://host:port" or "https://host:port" (no path), or "unix:/path".`,
     );
   }
@@ -55,10 +76,6 @@ function parseEndpointUrl(url: string): Address {
   return { host: parsed.hostname.replace(/^\[|\]$/g, ''), port, path: '', secure };
 }
 
-export function weightOf(weight: number): number {
-  if (Number.isFinite(weight) && weight > 0) return weight;
-  throw new MultiserverError(
-    'MS_INVALID_OPTION',
-    `The weight of an endpoint must be a number above 0; it is ${String(weight)}.`,
-  );
+function invalid(message: string): MultiserverError {
+  return new MultiserverError('MS_INVALID_OPTION', message);
 }

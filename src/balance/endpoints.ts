@@ -1,5 +1,7 @@
 import type { Discovery } from '../contracts/discovery.js';
 import { MultiserverError } from '../errors.js';
+import { isDiscovery } from '../options/pool.js';
+import { show } from '../util/option-table.js';
 import { DiscoveredEndpoints } from './discovered.js';
 import { Endpoint, READY } from './endpoint.js';
 import { describe, type EndpointInit, weightOf } from './endpoint-url.js';
@@ -40,8 +42,10 @@ export class Endpoints {
    * Keeps in step with what `discovery` finds: what it names is added, what it names no more is removed. Resolves when it has found its
    * first set, or has failed to; it goes on looking in any case, and what was found last is kept meanwhile.
    */
-  discover(discovery: Discovery): Promise<void> {
-    return this.#discovered.start(discovery);
+  async discover(discovery: Discovery): Promise<void> {
+    if (!isDiscovery(discovery))
+      throw new MultiserverError('MS_INVALID_OPTION', `${show(discovery)} is no discovery: it has no start and stop.`);
+    await this.#discovered.start(discovery);
   }
 
   /** Ends a discovery; what only it has found is removed. */
@@ -51,7 +55,8 @@ export class Endpoints {
 
   /** Another share of the traffic from now on, also of a worker that comes back in its slot, and until a discovery finds another weight. */
   setWeight(endpoint: Endpoint | string, weight: number): void {
-    this.#pool.setWeight(this.#get(endpoint), weightOf(weight), true);
+    const found = this.#get(endpoint);
+    this.#pool.setWeight(found, weightOf(found.id, weight), true);
   }
 
   /** No new requests; out of the pool when those in progress have ended. */
@@ -99,10 +104,13 @@ export class Endpoints {
   }
 
   #get(endpoint: Endpoint | string): Endpoint {
-    if (typeof endpoint !== 'string') return endpoint;
-    const found = this.find(endpoint) ?? this.#pool.endpoints.findLast((e) => e.url === endpoint);
+    const { endpoints } = this.#pool;
+    // One that is gone is past all harm.
+    if (endpoint instanceof Endpoint && (endpoints.includes(endpoint) || endpoint.state === 'gone')) return endpoint;
+    const found = this.find(endpoint as string) ?? endpoints.findLast((e) => e.url === endpoint);
     if (found !== undefined) return found;
     const known = this.#pool.endpoints.map((e) => e.id).join(', ') || 'none';
-    throw new MultiserverError('MS_INVALID_OPTION', `There is no endpoint "${endpoint}"; there are: ${known}.`);
+    const name = endpoint instanceof Endpoint ? endpoint.id : endpoint;
+    throw new MultiserverError('MS_INVALID_OPTION', `There is no endpoint "${name}"; there are: ${known}.`);
   }
 }

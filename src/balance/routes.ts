@@ -9,7 +9,7 @@ export interface RouteRule {
 }
 
 /** A name or an IPv6 address, without a port. */
-const HOST = /^(?:\*\.)?(?:\[[0-9a-f:.]+\]|[^*/:\s]+)$/i;
+const HOST = /^(?:\*\.)?(?:\[[0-9a-f:.]+\]|(?:[^*/:.\s]+\.)*[^*/:.\s]+\.?)$/i;
 
 /** Paths as a tree of segments: each octet of a request's path is read once, and no further than rules go. */
 interface PathNode<R> {
@@ -131,7 +131,8 @@ function insert<R>(root: PathNode<R>, segments: readonly string[]): PathNode<R> 
 function segmentsOf(path: string | undefined): string[] {
   if (path === undefined) return [];
   const prefix = path.replace(/\/\*?$/, '');
-  if (!path.startsWith('/') || /[*?#]/.test(prefix)) throw invalid(`"${path}" is not a path, or a path and "/*"`);
+  if (!path.startsWith('/') || !/^[!-~]*$/.test(prefix) || /[*?#]/.test(prefix))
+    throw invalid(`"${path}" is not a path, or a path and "/*"`);
   return prefix === '' ? [] : prefix.slice(1).split('/');
 }
 

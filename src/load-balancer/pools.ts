@@ -45,6 +45,8 @@ export class Pools {
 
   /** One more pool; routes may lead to it from now on. */
   add(name: string, options: PoolOptions | readonly EndpointSource[] = {}): BalancerPool {
+    if (typeof name !== 'string')
+      throw new MultiserverError('MS_INVALID_OPTION', `The name of a pool must be a text; it is ${String(name)}.`);
     this.#reconfigure({ pools: { [name]: options } });
     return this.#pools.get(name)!;
   }

@@ -85,7 +85,7 @@ const HEALTH_CHECK = {
 
 const ALGORITHM_ALLOWED =
   "an algorithm: a constant such as ROUND_ROBIN, a function (candidates, request) => endpoint, or an object with such a method 'pick'";
-const algorithm = z
+export const algorithm = z
   .custom<AlgorithmLike>(isAlgorithmLike, { error: `must be ${ALGORITHM_ALLOWED}` })
   .optional()
   .meta({
@@ -99,14 +99,19 @@ const algorithm = z
 function isEndpointSource(item: unknown): boolean {
   if (typeof item === 'string') return item !== '';
   if (typeof item !== 'object' || item === null) return false;
-  const { start, stop, url } = item as Partial<Discovery & DiscoveredEndpoint>;
-  return typeof url === 'string' || (typeof start === 'function' && typeof stop === 'function');
+  return typeof (item as Partial<DiscoveredEndpoint>).url === 'string' || isDiscovery(item);
+}
+
+export function isDiscovery(value: unknown): value is Discovery {
+  if (typeof value !== 'object' || value === null) return false;
+  const { start, stop } = value as Partial<Discovery>;
+  return typeof start === 'function' && typeof stop === 'function';
 }
 
 export function areEndpoints(value: unknown): value is readonly EndpointSource[] {
   return Array.isArray(value) && value.every(isEndpointSource);
 }
-const ENDPOINT_TLS = {
+export const ENDPOINT_TLS = {
   ca: row.pem(
     'Certificates of the authorities that https endpoints are checked against.',
     "the system's",

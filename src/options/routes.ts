@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { KeyBy } from '../contracts/algorithm.js';
 import type { RateLimitOptions, ResolvedRateLimit, ResolvedRoute, RouteOptions } from '../option-types.js';
 import * as row from '../util/option-rows.js';
-import { group, parseShape } from '../util/option-table.js';
+import { group, idleOf, parseShape, without } from '../util/option-table.js';
 
 export const RATE_LIMIT = {
   rate: row.rate('Requests that one client may send on average; more are answered with 429.', '--rate-limit <n/s>'),
@@ -42,6 +42,8 @@ export function parseRoutes(routes: readonly unknown[], fail: Fail): ResolvedRou
     const data = parseShape(ROUTE, route, fail, `routes.${i}.`);
     const { host, path, pool = 'default', timeout, maxBody } = data;
     const rateLimit = resolveRateLimit(data.rateLimit);
+    const idle = idleOf((route as RouteOptions).rateLimit, 'rate');
+    if (idle !== undefined) throw fail(without(`routes.${i}.rateLimit.${idle}`, `routes.${i}.rateLimit.rate`));
     return { host, path, pool, timeout, maxBody, rateLimit };
   });
 }

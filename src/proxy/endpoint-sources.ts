@@ -1,4 +1,4 @@
-import { describe } from '../balance/endpoint-url.js';
+import { describeListed } from '../balance/endpoint-url.js';
 import type { Endpoints } from '../balance/endpoints.js';
 import type { DiscoveredEndpoint, Discovery } from '../contracts/discovery.js';
 import { MultiserverError } from '../errors.js';
@@ -50,7 +50,7 @@ export function parseSources(endpoints: readonly EndpointSource[]): Map<Key, Dis
   }
   const ids = new Set<string>();
   for (const endpoint of fixed) {
-    const { id } = describe(endpoint.url, endpoint);
+    const { id } = describeListed(endpoint);
     if (ids.has(id)) throw new MultiserverError('MS_INVALID_OPTION', `The endpoint ${id} is named twice.`);
     ids.add(id);
   }

@@ -78,6 +78,43 @@ export function integer(fallback: number, min: number, max: number, description:
     .meta({ kind: 'number', default: `${fallback}`, allowed, description, flag } satisfies RowMeta);
 }
 
+/** A whole number, undefined unless it is given. */
+export function optionalInteger(min: number, max: number, fallback: string, description: string) {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return check<number>((value) => Number.isInteger(value) && within(value as number, min, max), allowed)
+    .optional()
+    .meta({ kind: 'number', default: fallback, allowed, description } satisfies RowMeta);
+}
+
+/** A number above a limit, maybe Infinity. */
+export function above(limit: number, fallback: number, description: string, orInfinity = false) {
+  const allowed = `a number above ${limit}${orInfinity ? ', or Infinity' : ''}`;
+  return check<number>(
+    (value) => typeof value === 'number' && value > limit && (orInfinity || value !== Infinity),
+    allowed,
+  )
+    .prefault(fallback)
+    .meta({ kind: 'number', default: `${fallback}`, allowed, description } satisfies RowMeta);
+}
+
+/** One of a few values, undefined unless it is given. */
+export function oneOf<const T extends string | number>(values: readonly T[], fallback: string, description: string) {
+  const allowed = values.map((value) => (typeof value === 'string' ? `'${value}'` : value)).join(' or ');
+  return check<T>((value) => values.includes(value as T), allowed)
+    .optional()
+    .meta({ kind: 'text', default: fallback, allowed, description } satisfies RowMeta);
+}
+
+/** A text that must be given. */
+export function needed(allowed: string, test: (value: string) => boolean, description: string) {
+  return check<string>((value) => typeof value === 'string' && test(value), allowed).meta({
+    kind: 'text',
+    default: 'none',
+    allowed,
+    description,
+  } satisfies RowMeta);
+}
+
 /** A count that has no limit unless it is given. */
 export function optionalCount(description: string, flag?: Flag) {
   const allowed = 'a whole number from 1, or Infinity';
@@ -229,12 +266,15 @@ export function key<T extends string | ((...args: never[]) => unknown)>(
   fallback: T & string,
   description: string,
   flag?: Flag,
+  also: readonly string[] = [],
 ) {
-  const allowed = "'ip', 'path', 'sid', 'header:NAME', 'cookie:NAME' or a function (request) => text";
+  const allowed =
+    also.map((name) => `'${name}', `).join('') +
+    "'ip', 'path', 'sid', 'header:NAME', 'cookie:NAME' or a function (request) => text";
   return check<T>((value) => {
     if (typeof value !== 'string') return typeof value === 'function';
     const named = /^(?:header|cookie):(.*)$/.exec(value);
-    return named === null ? ['ip', 'path', 'sid'].includes(value) : TOKEN.test(named[1]!);
+    return named === null ? [...also, 'ip', 'path', 'sid'].includes(value) : TOKEN.test(named[1]!);
   }, allowed)
     .prefault(fallback as never)
     .meta({ kind: 'text', default: `'${fallback}'`, allowed, description, flag } satisfies RowMeta);

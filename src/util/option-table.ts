@@ -86,7 +86,17 @@ function suggest(unknown: string, rows: readonly OptionRow[], path: readonly str
     : `did you mean "${near}"?`;
 }
 
-const show = (value: unknown): string =>
+/** What was given of a group that does nothing without its option `needed`, by name; undefined: nothing, or that one too. */
+export function idleOf(given: object | undefined, needed: string): string | undefined {
+  const values = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return values.some(([name]) => name === needed) ? undefined : values[0]?.[0];
+}
+
+export function without(given: string, needed: string): string {
+  return `Option "${given}" was given without "${needed}", and does nothing alone.`;
+}
+
+export const show = (value: unknown): string =>
   inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 });
 
 /** Freezes options with their groups and lists, but not what is under `except`: it belongs to the user. */

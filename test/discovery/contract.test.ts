@@ -230,11 +230,17 @@ test('a file that was away is told again when it is back, though nothing in it h
 });
 
 test('what names no place, or no sensible time, is refused', () => {
-  for (const make of [
-    () => dnsDiscovery('api.test', 80, { refresh: 0 }),
-    () => dnsDiscovery('api.test', 80, { refresh: 'soon' as never }),
-    () => fileDiscovery('x', { refresh: 1 }),
-  ]) {
-    assert.throws(make, { code: 'MS_INVALID_OPTION', message: /"refresh" must be a duration/ });
+  for (const [make, message] of [
+    [() => dnsDiscovery('api.test', 80, { refresh: 0 }), /"refresh" must be a duration/],
+    [() => dnsDiscovery('api.test', 80, { refresh: 'soon' as never }), /"refresh" must be a duration/],
+    [() => fileDiscovery('x', { refresh: 1 }), /refresh" must be a duration/],
+    [() => dnsDiscovery('api.test', 'http' as never), /port" must be a whole number/],
+    [() => dnsDiscovery(undefined as never, 80), /host" must be the name of a host/],
+    [() => dnsDiscovery('api.test', 80, { family: 5 as never }), /"family" must be 4 or 6/],
+    [() => dnsDiscovery('api.test', 80, { servers: ['there'] }), /"servers" must be a list of DNS servers/],
+    [() => srvDiscovery(undefined as never), /service" must be the name of a service/],
+    [() => fileDiscovery(undefined as never), /path" must be the path of a file/],
+  ] as const) {
+    assert.throws(make, { code: 'MS_INVALID_OPTION', message });
   }
 });

@@ -103,10 +103,14 @@ test('the key may be a header, a cookie, the path or what a function says; witho
 });
 
 test('an unknown key or bound is refused by name', () => {
-  assert.throws(() => consistentHash({ key: 'adress' as 'ip' }), {
-    code: 'MS_INVALID_OPTION',
-    message: /consistentHash key.*adress/,
-  });
-  assert.throws(() => consistentHash({ key: 'header:' }), { code: 'MS_INVALID_OPTION' });
-  assert.throws(() => consistentHash({ load: 1 }), { code: 'MS_INVALID_OPTION', message: /load/ });
+  for (const [options, message] of [
+    [{ key: 'adress' }, /consistentHash\.key.*adress/],
+    [{ key: 'header:' }, /consistentHash\.key/],
+    [{ load: 1 }, /consistentHash\.load/],
+    [{ load: '2' }, /consistentHash\.load/],
+    [{ kee: 'ip' }, /did you mean "key"/],
+    [null, /"consistentHash" must be an object/],
+  ] as const) {
+    assert.throws(() => consistentHash(options as ConsistentHashOptions), { code: 'MS_INVALID_OPTION', message });
+  }
 });

@@ -1,5 +1,7 @@
 import type { Algorithm, AlgorithmFactory, EndpointView, RequestView, KeyBy } from '../../contracts/algorithm.js';
 import { MultiserverError } from '../../errors.js';
+import * as row from '../../util/option-rows.js';
+import { parseShape } from '../../util/option-table.js';
 import { hashOf } from '../../util/hash.js';
 import { type KeyOf, keyOf } from './key.js';
 import { guarded } from './own.js';
@@ -27,10 +29,9 @@ export class ConsistentHash implements Algorithm {
   #seed = new Int32Array(16);
 
   constructor(options: ConsistentHashOptions = {}) {
-    this.#keyOf = keyOf(options.key ?? 'ip', 'consistentHash key');
-    this.#load = options.load ?? 1.25;
-    if (!(this.#load > 1))
-      throw new MultiserverError('MS_INVALID_OPTION', 'Option "consistentHash load" must be greater than 1.');
+    const { key, load } = parseShape(OPTIONS, options, invalid, 'consistentHash.');
+    this.#keyOf = keyOf(key, 'consistentHash.key');
+    this.#load = load;
   }
 
   pick(candidates: readonly EndpointView[], request: RequestView): EndpointView | undefined {
@@ -66,6 +67,13 @@ export class ConsistentHash implements Algorithm {
     for (const { id, index } of endpoints) this.#seed[index] = hashOf(id) | 0;
   }
 }
+
+const OPTIONS = {
+  key: row.key<KeyBy>('ip', 'What goes to the same endpoint.'),
+  load: row.above(1, 1.25, 'The most of its share that an endpoint gets; Infinity: no bound.', true),
+} satisfies Record<keyof ConsistentHashOptions, unknown>;
+
+const invalid = (message: string) => new MultiserverError('MS_INVALID_OPTION', message);
 
 /** Mixes 32 bits (murmur3's finalizer) to a number between 0 and 1, both excluded. */
 function uniform(bits: number): number {

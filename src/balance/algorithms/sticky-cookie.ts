@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { EndpointView, RequestView } from '../../contracts/algorithm.js';
-import { MultiserverError } from '../../errors.js';
+import * as row from '../../util/option-rows.js';
+import { group } from '../../util/option-table.js';
 import { cookieAt, isToken } from './key.js';
 import type { Stickiness } from './sticky-session.js';
 
@@ -19,6 +20,17 @@ export interface StickyCookieOptions {
     readonly sameSite?: 'Lax' | 'Strict' | 'None';
   };
 }
+
+export const STICKY_COOKIE = {
+  secret: row.text('a text of at least 16 characters', ({ length }) => length >= 16, 'random', 'Signs the cookie.'),
+  cookie: group({
+    name: row.text('a valid cookie name', isToken, "'multiserver'", 'Name of the cookie.'),
+    path: row.text('a path without ";"', (path) => /^\/[\x21-\x3a\x3c-\x7e]*$/.test(path), "'/'", 'Its path.'),
+    domain: row.text('a host name', (name) => /^[A-Za-z0-9.-]+$/.test(name), 'none', 'Its domain.'),
+    maxAge: row.optionalInteger(1, 2 ** 31, 'none', 'Seconds that browsers keep it.'),
+    sameSite: row.oneOf(['Lax', 'Strict', 'None'], "'Lax'", 'Which requests from other sites bring it.'),
+  }),
+} satisfies Record<keyof StickyCookieOptions, unknown>;
 
 /** 128 bits in base64url. */
 const TOKEN_LENGTH = 22;
@@ -48,7 +60,6 @@ export class CookieStickiness implements Stickiness {
     this.#secret = secret;
     const name = options.cookie?.name ?? 'multiserver';
     this.#name = pool === 'default' ? name : `${name}-${encodeURIComponent(pool).replace(/[()]/g, '~')}`;
-    check(options, this.#name);
   }
 
   /** One with the same secret. */
@@ -104,23 +115,4 @@ export class CookieStickiness implements Stickiness {
 function isValue(field: string, at: number, token: string): boolean {
   const end = at + TOKEN_LENGTH;
   return field.startsWith(token, at) && (end === field.length || field.charCodeAt(end) === SEMICOLON);
-}
-
-function check({ secret, cookie = {} }: StickyCookieOptions, name: string): void {
-  if (secret !== undefined && (typeof secret !== 'string' || secret.length < 16))
-    throw wrong('secret', 'a string of at least 16 characters');
-  if (!isToken(name)) throw wrong('cookie.name', 'a valid cookie name');
-  if (cookie.path !== undefined && !/^\/[\x21-\x3a\x3c-\x7e]*$/.test(cookie.path))
-    throw wrong('cookie.path', 'a path without ";"');
-  if (cookie.domain !== undefined && !/^[A-Za-z0-9.-]+$/.test(cookie.domain))
-    throw wrong('cookie.domain', 'a host name');
-  if (cookie.maxAge !== undefined && !(Number.isSafeInteger(cookie.maxAge) && cookie.maxAge > 0)) {
-    throw wrong('cookie.maxAge', 'a whole number of seconds');
-  }
-  if (!['Lax', 'Strict', 'None', undefined].includes(cookie.sameSite))
-    throw wrong('cookie.sameSite', "'Lax', 'Strict' or 'None'");
-}
-
-function wrong(option: string, rule: string): MultiserverError {
-  return new MultiserverError('MS_INVALID_OPTION', `Option "stickySession ${option}" must be ${rule}.`);
 }

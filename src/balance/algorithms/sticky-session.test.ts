@@ -215,16 +215,23 @@ test('an Engine.IO session goes where its handshake went, and stays when the cli
 });
 
 test('options that cannot work are refused by name', () => {
-  const wrong: [StickySessionOptions, RegExp][] = [
+  const wrong: [unknown, RegExp][] = [
+    [null, /"stickySession" must be an object/],
+    [{ secert: 'x'.repeat(16) }, /did you mean "secret"/],
+    [{ cookie: 'home' }, /cookie" must be an object/],
+    [{ cookie: { nmae: 'home' } }, /did you mean "cookie\.name"/],
+    [{ over: 'least-latency' }, /over" must be an algorithm/],
+    [{ over: {} }, /over" must be an algorithm/],
+    [{ by: 'ip', tableSize: -5 }, /tableSize/],
     [{ secret: 'short' }, /secret/],
     [{ cookie: { name: 'a b' } }, /cookie\.name/],
     [{ cookie: { path: 'a;b' } }, /cookie\.path/],
     [{ cookie: { domain: 'a; b' } }, /cookie\.domain/],
     [{ cookie: { maxAge: 1.5 } }, /cookie\.maxAge/],
-    [{ cookie: { sameSite: 'lax' as 'Lax' } }, /cookie\.sameSite/],
-    [{ by: 'cookies' as 'cookie' }, /stickySession by/],
+    [{ cookie: { sameSite: 'lax' } }, /cookie\.sameSite/],
+    [{ by: 'cookies' }, /stickySession\.by/],
   ];
   for (const [options, message] of wrong) {
-    assert.throws(() => stickySession(options), { code: 'MS_INVALID_OPTION', message });
+    assert.throws(() => stickySession(options as StickySessionOptions), { code: 'MS_INVALID_OPTION', message });
   }
 });

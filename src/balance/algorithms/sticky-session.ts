@@ -9,11 +9,15 @@ import type {
   Sources,
   KeyBy,
 } from '../../contracts/algorithm.js';
+import { MultiserverError } from '../../errors.js';
+import { algorithm } from '../../options/pool.js';
+import * as row from '../../util/option-rows.js';
+import { parseShape } from '../../util/option-table.js';
 import { keyOf } from './key.js';
 import { guarded } from './own.js';
 import { resolveAlgorithm } from './resolve.js';
 import { ROUND_ROBIN } from './round-robin.js';
-import { CookieStickiness, type StickyCookieOptions } from './sticky-cookie.js';
+import { CookieStickiness, STICKY_COOKIE, type StickyCookieOptions } from './sticky-cookie.js';
 import { TableStickiness } from './sticky-table.js';
 
 export interface StickySessionOptions extends StickyCookieOptions {
@@ -74,11 +78,20 @@ export class StickySession implements Algorithm {
   }
 }
 
+const OPTIONS = {
+  ...STICKY_COOKIE,
+  over: algorithm,
+  by: row.key<'cookie' | KeyBy>('cookie', 'How a client is known again.', undefined, ['cookie']),
+  tableSize: row.integer(100_000, 1, 100_000_000, "Clients remembered at once when `by` is not 'cookie'."),
+} satisfies Record<keyof StickySessionOptions, unknown>;
+
+const invalid = (message: string) => new MultiserverError('MS_INVALID_OPTION', message);
+
 export function stickySession(options: StickySessionOptions = {}): AlgorithmFactory {
   // Made here and not in create(): wrong options must fail at once, and a random secret must survive a change of algorithm and back.
-  const { by = 'cookie', over = ROUND_ROBIN } = options;
+  const { by, over = ROUND_ROBIN, tableSize } = parseShape(OPTIONS, options, invalid, 'stickySession.');
   const cookie = by === 'cookie' ? new CookieStickiness(options) : null;
-  const key = by === 'cookie' ? null : keyOf(by, 'stickySession by');
+  const key = by === 'cookie' ? null : keyOf(by, 'stickySession.by');
   const earlier = by === 'sid' ? keyOf('ip', '') : null;
   return {
     algorithm: 'sticky-session',
@@ -87,7 +100,7 @@ export function stickySession(options: StickySessionOptions = {}): AlgorithmFact
         by,
         new StickySession(
           resolveAlgorithm(over, sources, report, pool),
-          cookie?.forPool(pool) ?? new TableStickiness(key!, earlier, options.tableSize ?? 100_000),
+          cookie?.forPool(pool) ?? new TableStickiness(key!, earlier, tableSize),
         ),
         report,
       ),

@@ -1,8 +1,10 @@
 import type { DiscoveredEndpoint, Discovery } from '../../contracts/discovery.js';
 import { MultiserverError } from '../../errors.js';
-import { type Duration, parseDuration } from '../../util/duration.js';
+import type { Duration } from '../../util/duration.js';
+import * as row from '../../util/option-rows.js';
+import { parseShape } from '../../util/option-table.js';
 import { type Finding, PollingDiscovery } from './polling.js';
-import { type Family, NameResolver } from './resolver.js';
+import { type Family, isNameServer, NameResolver } from './resolver.js';
 
 export interface DnsOptions {
   /** How often the name is resolved again; DNS servers on the way keep answers for as long as their TTL says. Default `'5s'`. */
@@ -15,7 +17,8 @@ export interface DnsOptions {
 
 /** Every address of a name is an endpoint: `dnsDiscovery('api.internal', 8080)`. */
 export function dnsDiscovery(host: string, port: number, options: DnsOptions = {}): Discovery {
-  return new DnsDiscovery(host, port, options);
+  const place = parseShape(PLACE, { host, port }, invalid, 'dnsDiscovery.');
+  return new DnsDiscovery(place.host, place.port, options);
 }
 
 /**
@@ -23,23 +26,33 @@ export function dnsDiscovery(host: string, port: number, options: DnsOptions = {
  * a higher priority number get traffic only when no other can take it.
  */
 export function srvDiscovery(service: string, options: DnsOptions = {}): Discovery {
+  parseShape(SERVICE, { service }, invalid, 'srvDiscovery.');
   return new SrvDiscovery(service, options);
 }
+
+const OPTIONS = {
+  refresh: row.duration('5s', '10ms', '24h', 'How often the name is resolved again.'),
+  family: row.oneOf([4, 6], 'either', 'Only addresses of IPv4 or IPv6.'),
+  servers: row.list("a list of DNS servers, '10.0.0.2' or '10.0.0.2:5353'", isNameServer, 'DNS servers to ask.'),
+} satisfies Record<keyof DnsOptions, unknown>;
+
+const isName = (name: string) => /^[^\s/]+$/.test(name);
+const PLACE = {
+  host: row.needed('the name of a host', isName, 'Whose addresses are endpoints.'),
+  port: row.integer(80, 1, 65_535, 'Port of each of them.'),
+};
+const SERVICE = { service: row.needed('the name of a service', isName, 'What the endpoints serve.') };
+
+const invalid = (message: string) => new MultiserverError('MS_INVALID_OPTION', message);
 
 abstract class NameDiscovery extends PollingDiscovery {
   protected readonly resolver: NameResolver;
   protected readonly family: Family;
 
-  constructor(name: string, { refresh = '5s', servers, family }: DnsOptions) {
-    const interval = parseDuration(refresh);
-    if (interval === undefined || interval < 10) {
-      throw new MultiserverError(
-        'MS_INVALID_OPTION',
-        `${name}: "refresh" must be a duration from 10ms: milliseconds or '5s', '10m'; it is ${String(refresh)}.`,
-      );
-    }
-    super(name, interval);
-    this.resolver = new NameResolver(servers);
+  constructor(name: string, options: DnsOptions) {
+    const { refresh, servers, family } = parseShape(OPTIONS, options, (message) => invalid(`${name}: ${message}`));
+    super(name, refresh);
+    this.resolver = new NameResolver(options.servers === undefined ? undefined : servers);
     this.family = family;
   }
 

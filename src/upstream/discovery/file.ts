@@ -2,7 +2,9 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { DiscoveredEndpoint, Discovery } from '../../contracts/discovery.js';
 import { MultiserverError } from '../../errors.js';
-import { type Duration, parseDuration } from '../../util/duration.js';
+import type { Duration } from '../../util/duration.js';
+import * as row from '../../util/option-rows.js';
+import { parseShape } from '../../util/option-table.js';
 import { type Finding, PollingDiscovery } from './polling.js';
 
 export interface FileOptions {
@@ -20,11 +22,16 @@ export interface FileOptions {
  * It is looked at and not watched by the system's means, which miss files behind links and on network file systems.
  */
 export function fileDiscovery(path: string, options: FileOptions = {}): Discovery {
-  const refresh = parseDuration(options.refresh ?? '1s');
-  if (refresh === undefined || refresh < 10)
-    throw new MultiserverError('MS_INVALID_OPTION', `file:${path}: "refresh" must be a duration from 10ms.`);
+  const { refresh } = parseShape(OPTIONS, { ...options, path }, invalid, 'fileDiscovery.');
   return new FileDiscovery(path, refresh);
 }
+
+const OPTIONS = {
+  path: row.needed('the path of a file', (path) => path !== '' && !path.includes('\0'), 'The file.'),
+  refresh: row.duration('1s', '10ms', '24h', 'How often it is looked at.'),
+} satisfies Record<keyof FileOptions | 'path', unknown>;
+
+const invalid = (message: string) => new MultiserverError('MS_INVALID_OPTION', message);
 
 /** What no file looks like. */
 const LOST = 'lost';

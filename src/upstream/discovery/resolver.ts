@@ -53,3 +53,12 @@ async function orNone<T>(answer: Promise<T[]>): Promise<T[]> {
     throw error;
   }
 }
+
+export function isNameServer(server: unknown): boolean {
+  try {
+    new Resolver().setServers([server as string]);
+    return true;
+  } catch {
+    return false;
+  }
+}
