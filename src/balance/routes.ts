@@ -26,6 +26,8 @@ export class Routes<R extends RouteRule> {
   /** By the part behind `*`, with its leading dot. */
   readonly #below = new Map<string, PathNode<R>>();
   readonly #any: PathNode<R> = { rule: undefined, children: null };
+  /** Of all paths, and those that could end a segment. */
+  readonly #octets = new Set([SLASH, QUESTION, BACKSLASH]);
   /** Dots in the longest of them: names with a thousand labels cost no more. */
   #mostDots = 0;
 
@@ -35,10 +37,17 @@ export class Routes<R extends RouteRule> {
 
   /** Null: the path can be read in more than one way, and not all of them mean the same rule. */
   match(authority: string, target: string): R | undefined | null {
-    const rule = this.#find(authority, target, clearLength(target));
+    const clear = clearLength(target);
+    const rule = this.#find(authority, target, this.#stopsAt(target, clear) ? Infinity : clear);
     if (rule !== null) return rule;
     const [first, ...others] = otherReadings(target).map((reading) => this.#find(authority, reading, Infinity));
     return others.every((other) => other === first) ? first : null;
+  }
+
+  /** An octet is escaped there that no rule names: in no reading does its segment, or what follows, lead on to a rule. */
+  #stopsAt(target: string, at: number): boolean {
+    if (target.charCodeAt(at) !== PERCENT || this.#octets.has(PERCENT)) return false;
+    return !this.#octets.has(Math.min(Number.parseInt(target.slice(at + 1, at + 3), 16), BEYOND_ASCII));
   }
 
   /** Null: what follows after `clear` octets must be looked at in all its readings. */
@@ -71,6 +80,8 @@ export class Routes<R extends RouteRule> {
     const node = insert(this.#rootOf(rule.host), segmentsOf(rule.path));
     if (node.rule !== undefined) throw invalid(`the rule for ${describe(rule)} is there twice`);
     node.rule = rule;
+    for (let i = 0; i < (rule.path ?? '').length; i++)
+      this.#octets.add(Math.min(rule.path!.charCodeAt(i), BEYOND_ASCII));
   }
 
   #rootOf(host: string | undefined): PathNode<R> {
@@ -152,5 +163,9 @@ function invalid(message: string): MultiserverError {
   return new MultiserverError('MS_INVALID_OPTION', `Option "routes": ${message}.`);
 }
 
+/** Stands for all that UTF-8 writes in several octets. */
+const BEYOND_ASCII = 0x80;
+const PERCENT = 0x25;
 const SLASH = 0x2f;
 const QUESTION = 0x3f;
+const BACKSLASH = 0x5c;
