@@ -26,7 +26,7 @@ export class Routes<R extends RouteRule> {
   /** By the part behind `*`, with its leading dot. */
   readonly #below = new Map<string, PathNode<R>>();
   readonly #any: PathNode<R> = { rule: undefined, children: null };
-  /** Of all paths, and those that could end a segment. */
+  /** Of all paths, which are ASCII, and those that could end a segment. */
   readonly #octets = new Set([SLASH, QUESTION, BACKSLASH]);
   /** Dots in the longest of them: names with a thousand labels cost no more. */
   #mostDots = 0;
@@ -47,7 +47,7 @@ export class Routes<R extends RouteRule> {
   /** An octet is escaped there that no rule names: in no reading does its segment, or what follows, lead on to a rule. */
   #stopsAt(target: string, at: number): boolean {
     if (target.charCodeAt(at) !== PERCENT || this.#octets.has(PERCENT)) return false;
-    return !this.#octets.has(Math.min(Number.parseInt(target.slice(at + 1, at + 3), 16), BEYOND_ASCII));
+    return !this.#octets.has(Number.parseInt(target.slice(at + 1, at + 3), 16));
   }
 
   /** Null: what follows after `clear` octets must be looked at in all its readings. */
@@ -80,8 +80,7 @@ export class Routes<R extends RouteRule> {
     const node = insert(this.#rootOf(rule.host), segmentsOf(rule.path));
     if (node.rule !== undefined) throw invalid(`the rule for ${describe(rule)} is there twice`);
     node.rule = rule;
-    for (let i = 0; i < (rule.path ?? '').length; i++)
-      this.#octets.add(Math.min(rule.path!.charCodeAt(i), BEYOND_ASCII));
+    for (const character of rule.path ?? '') this.#octets.add(character.charCodeAt(0));
   }
 
   #rootOf(host: string | undefined): PathNode<R> {
@@ -163,8 +162,6 @@ function invalid(message: string): MultiserverError {
   return new MultiserverError('MS_INVALID_OPTION', `Option "routes": ${message}.`);
 }
 
-/** Stands for all that UTF-8 writes in several octets. */
-const BEYOND_ASCII = 0x80;
 const PERCENT = 0x25;
 const SLASH = 0x2f;
 const QUESTION = 0x3f;
