@@ -165,18 +165,16 @@ describe('automatic HTTPS with Pebble', { skip: missing, concurrency: 3 }, () =>
     await gotFor(site, 1);
     await place.pebble.kill();
     const serial = await place.serialServed('a.test');
-    await until(() => assert.ok(site.problems.length >= 4));
+    // One attempt may have been cut off by the end of the authority.
+    const refused = () => site.problems.filter(({ message }) => message.includes('ECONNREFUSED'));
+    await until(() => assert.ok(refused().some(({ message }) => message.includes('The next attempt is made in 2 s.'))));
     assert.equal(await place.serialServed('a.test'), serial);
-    const failures = site.problems.slice(1);
-    for (const { code, message } of failures) {
+    assert.ok(refused().length > 2);
+    for (const { code, message } of refused()) {
       assert.equal(code, 'MS_ACME_FAILED');
-      assert.match(
-        message,
-        /^No new certificate for a\.test: the authority 127\.0\.0\.1:\d+ cannot be reached \(.*ECONNREFUSED/,
-      );
+      assert.match(message, /^No new certificate for a\.test: the authority 127\.0\.0\.1:\d+ cannot be reached \(/);
       assert.match(message, /The one in use(, valid until 20\S+Z, stays\.| expired on 20\S+Z: clients refuse it\.)$/);
     }
-    assert.match(failures[2]!.message, /The next attempt is made in 1 s\./);
     const before = site.got.length;
     await place.pebble.revive();
     await gotFor(site, before + 1);
