@@ -12,15 +12,18 @@ export class Endpoints {
   readonly #pool: Pool;
   readonly #discovered: DiscoveredEndpoints;
   readonly #prepare: (endpoint: Endpoint) => void;
+  readonly #isWorkerDown: (id: string) => boolean;
 
   /** `prepare` looks at an endpoint before it is taken in, and throws if it is of no use. */
   constructor(
     pool: Pool,
     prepare: (endpoint: Endpoint) => void,
     onProblem: (message: string, error?: unknown) => void,
+    isWorkerDown: (id: string) => boolean = () => false,
   ) {
     this.#pool = pool;
     this.#prepare = prepare;
+    this.#isWorkerDown = isWorkerDown;
     this.#discovered = new DiscoveredEndpoints(this, pool, onProblem);
   }
 
@@ -73,11 +76,18 @@ export class Endpoints {
 
   /** As drain, but an own worker that comes back in the same slot stays in it too, and an endpoint that is found again. */
   maintenance(endpoint: Endpoint | string): void {
-    this.#pool.maintenance(this.#get(endpoint));
+    if (typeof endpoint === 'string' && this.isDown(endpoint)) this.#pool.hold(endpoint);
+    else this.#pool.maintenance(this.#get(endpoint));
   }
 
   resume(endpoint: Endpoint | string): void {
-    this.#pool.resume(this.#get(endpoint));
+    if (typeof endpoint === 'string' && this.isDown(endpoint)) this.#pool.release(endpoint);
+    else this.#pool.resume(this.#get(endpoint));
+  }
+
+  /** An own worker of that id is not there, and will come or come back. */
+  isDown(id: string): boolean {
+    return this.find(id) === undefined && this.#isWorkerDown(id);
   }
 
   /** One that is on its way out does not count: it ends by itself. */

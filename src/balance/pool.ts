@@ -286,6 +286,16 @@ export class Pool {
     this.#move(endpoint, MAINTENANCE, reason);
   }
 
+  /** Maintenance of one that is not there yet. */
+  hold(id: string): void {
+    this.#held.add(id);
+  }
+
+  /** Ends it. */
+  release(id: string): void {
+    this.#held.delete(id);
+  }
+
   /** Ends maintenance or draining. */
   resume(endpoint: Endpoint, reason = 'by hand'): void {
     this.#held.delete(endpoint.id);

@@ -16,8 +16,10 @@ type Change = 'drain' | 'maintenance' | 'resume';
 export function changeEndpoint(balancer: LoadBalancer, how: Change, asked: unknown): ChangedEndpoint[] {
   const candidates = idsOf(String(asked));
   const found = [...balancer.pools].flatMap(({ name, endpoints }) => {
-    const endpoint = candidates.map((id) => endpoints.find(id)).find((one) => one !== undefined);
-    return endpoint === undefined ? [] : [{ pool: name, endpoints, endpoint }];
+    const id = candidates.find(
+      (one) => endpoints.find(one) !== undefined || (how !== 'drain' && endpoints.isDown(one)),
+    );
+    return id === undefined ? [] : [{ pool: name, endpoints, id }];
   });
   if (found.length === 0) {
     const ids = new Set(
@@ -26,9 +28,10 @@ export function changeEndpoint(balancer: LoadBalancer, how: Change, asked: unkno
     const known = [...ids].toSorted(byNumber).join(', ') || 'none';
     throw new MultiserverError('MS_INVALID_OPTION', `There is no endpoint "${String(asked)}"; there are: ${known}.`);
   }
-  return found.map(({ pool, endpoints, endpoint }) => {
-    endpoints[how](endpoint);
-    const { id, state, inFlight } = endpoint;
+  return found.map(({ pool, endpoints, id }) => {
+    endpoints[how](id);
+    const down = { state: how === 'maintenance' ? how : 'starting', inFlight: 0 };
+    const { state, inFlight } = endpoints.find(id) ?? down;
     return { id, pool, state, inFlight };
   });
 }

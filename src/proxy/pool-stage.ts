@@ -67,7 +67,12 @@ export class PoolStage {
       sources,
     );
     const { pool } = this;
-    this.endpoints = new Endpoints(pool, (endpoint) => upstream.prepare(endpoint), onProblem);
+    this.endpoints = new Endpoints(
+      pool,
+      (endpoint) => upstream.prepare(endpoint),
+      onProblem,
+      (id) => this.workers.isExpected(id),
+    );
     this.#sources = new EndpointSources(this.endpoints);
     this.workers = new WorkerEndpoints(pool);
     const upstream = new Upstream({ ...heads, ...upstreamSettings(options), hits, now });

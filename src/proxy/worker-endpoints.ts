@@ -39,6 +39,12 @@ export class WorkerEndpoints {
     return false;
   }
 
+  isExpected(slotId: string): boolean {
+    for (const { workers } of this.#crews)
+      if (workers.some(({ id, state }) => id === slotId && COMING.has(state))) return true;
+    return false;
+  }
+
   get(worker: WorkerView): Endpoint | undefined {
     return this.#byPid.get(worker.pid);
   }

@@ -118,6 +118,27 @@ steering('maintenance outlasts the worker that was put into it', async (instance
   assert.deepEqual(await answering(instance), ['0', '1']);
 });
 
+steering('a worker that is down is put into maintenance for when it is back', async (instance, call) => {
+  folder.write('app.cjs', 'throw new Error("not now")');
+  try {
+    const [pid] = instance.workers();
+    const slot = instance.lines('ready').find((line) => line.pid === pid)!['worker'];
+    process.kill(pid!, 'SIGKILL');
+    await instance.until(() => instance.log.some(({ message }) => message.includes('not now')), 'it to be down');
+    assert.match((await call('maintenance', String(slot))).stdout, /^worker:\d is in maintenance, with 0 requests/);
+    assert.match((await call('resume', String(slot))).stdout, /^worker:\d is starting, with 0 requests/);
+    assert.equal((await call('maintenance', String(slot))).code, 0);
+    folder.write('app.cjs', SERVE);
+    await instance.until(
+      () => instance.log.some(({ message }) => message.includes('still in maintenance')),
+      'it to be back',
+    );
+    assert.deepEqual(await answering(instance), [slot === 0 ? '1' : '0']);
+  } finally {
+    folder.write('app.cjs', SERVE);
+  }
+});
+
 steering('an endpoint that is not there is refused with those that are', async (_instance, call) => {
   assertSays(
     await call('drain', 'worker:7'),
