@@ -6,7 +6,7 @@ import type {
   RequestView,
   Sources,
 } from '../../contracts/algorithm.js';
-import { draw } from './random.js';
+import { drawTwo } from './random.js';
 
 /** Milliseconds in which old samples lose all but 1/e of their weight. */
 const MEMORY = 10_000;
@@ -31,25 +31,26 @@ export class LeastLatency implements Algorithm {
   #known: (EndpointView | undefined)[] = [];
   /** Where the next scan begins: equals take turns. */
   #start = 0;
+  readonly #two: EndpointView[] = [];
 
   constructor(sources: Sources) {
     this.#sources = sources;
   }
 
   pick(candidates: readonly EndpointView[], _request: RequestView): EndpointView | undefined {
-    const count = candidates.length;
-    const now = this.#sources.now();
-    if (count > SCAN) {
-      const one = draw(candidates, null, this.#sources)!;
-      const other = draw(candidates, one, this.#sources)!;
-      return this.#load(other, now) < this.#load(one, now) ? other : one;
+    let some = candidates;
+    if (candidates.length > SCAN) {
+      some = this.#two;
+      drawTwo(candidates, this.#sources, this.#two);
     }
+    const count = some.length;
+    const now = this.#sources.now();
     let best: EndpointView | undefined;
     let least = Infinity;
     let at = this.#start;
     for (let i = 0; i < count; i++, at++) {
       if (at >= count) at = 0;
-      const candidate = candidates[at]!;
+      const candidate = some[at]!;
       const load = this.#load(candidate, now);
       if (load < least) {
         least = load;

@@ -1,5 +1,5 @@
 import type { Algorithm, AlgorithmFactory, EndpointView, RequestView, Sources } from '../../contracts/algorithm.js';
-import { draw } from './random.js';
+import { drawTwo } from './random.js';
 
 /**
  * Of two random candidates the one with fewer requests in flight for its weight. Nearly as even as the full scan of least-connections,
@@ -8,15 +8,18 @@ import { draw } from './random.js';
 export class PowerOfTwo implements Algorithm {
   readonly name: string = 'power-of-two';
   readonly #sources: Sources;
+  readonly #two: EndpointView[] = [];
 
   constructor(sources: Sources) {
     this.#sources = sources;
   }
 
   pick(candidates: readonly EndpointView[], _request: RequestView): EndpointView | undefined {
-    const one = draw(candidates, null, this.#sources);
-    if (one === undefined || candidates.length === 1) return one;
-    const other = draw(candidates, one, this.#sources)!;
+    const two = this.#two;
+    if (candidates.length < 2) return candidates[0];
+    drawTwo(candidates, this.#sources, two);
+    const one = two[0]!;
+    const other = two[1]!;
     return other.inFlight * one.weight < one.inFlight * other.weight ? other : one;
   }
 }

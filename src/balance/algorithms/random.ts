@@ -10,30 +10,47 @@ export class Random implements Algorithm {
   }
 
   pick(candidates: readonly EndpointView[], _request: RequestView): EndpointView | undefined {
-    return draw(candidates, null, this.#sources);
+    return draw(candidates, this.#sources);
   }
 }
 
-/** A candidate other than `except`. The number is drawn here: passed to a function, it would be put on the heap. */
-export function draw(
-  candidates: readonly EndpointView[],
-  except: EndpointView | null,
-  sources: Sources,
-): EndpointView | undefined {
-  let total = 0;
-  for (let i = 0; i < candidates.length; i++) total += candidates[i]!.weight;
-  if (except !== null) total -= except.weight;
-  let left = sources.random() * total;
-  let last: EndpointView | undefined;
+/** The number is drawn here: passed to a function, it would be put on the heap. */
+export function draw(candidates: readonly EndpointView[], sources: Sources): EndpointView | undefined {
+  let left = sources.random() * totalOf(candidates);
   for (let i = 0; i < candidates.length; i++) {
-    const candidate = candidates[i]!;
-    if (candidate === except) continue;
-    left -= candidate.weight;
-    if (left < 0) return candidate;
-    last = candidate;
+    left -= candidates[i]!.weight;
+    if (left < 0) return candidates[i];
   }
   // Only rounding leads here.
-  return last;
+  return candidates[candidates.length - 1];
+}
+
+/**
+ * Two different candidates of at least two, into `two`. By one number: where in the first one's part it falls is as random as the number
+ * itself, and says where in the rest the second one is.
+ */
+export function drawTwo(candidates: readonly EndpointView[], sources: Sources, two: EndpointView[]): void {
+  const total = totalOf(candidates);
+  const last = candidates.length - 1;
+  let left = sources.random() * total;
+  let first = 0;
+  for (; first < last && left >= candidates[first]!.weight; first++) left -= candidates[first]!.weight;
+  const { weight } = candidates[first]!;
+  left = (left / weight) * (total - weight);
+  let second = first === 0 ? 1 : 0;
+  for (let i = second; i <= last && left >= 0; i++) {
+    if (i === first) continue;
+    second = i;
+    left -= candidates[i]!.weight;
+  }
+  two[0] = candidates[first]!;
+  two[1] = candidates[second]!;
+}
+
+function totalOf(candidates: readonly EndpointView[]): number {
+  let total = 0;
+  for (let i = 0; i < candidates.length; i++) total += candidates[i]!.weight;
+  return total;
 }
 
 export const RANDOM: AlgorithmFactory = { algorithm: 'random', create: (sources) => new Random(sources) };
