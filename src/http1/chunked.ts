@@ -73,7 +73,9 @@ export class ChunkedDecoder {
           start = p;
           to = p + n;
         } else {
-          buf.copyWithin(to, p, p + n);
+          // For a few octets the call would cost more than they do.
+          if (n > 32) buf.copyWithin(to, p, p + n);
+          else for (let i = 0; i < n; i++) buf[to + i] = buf[p + i]!;
           to += n;
         }
         p += n;

@@ -13,7 +13,7 @@ import type { BoundAddress, ListenAddress } from './address.js';
 import { ClientCounts } from './client-counts.js';
 import { Port } from './port.js';
 import { readProxyHeader } from './proxy-header.js';
-import { readingSocket, streamingSocket } from './reading-socket.js';
+import { decryptingSocket, readingSocket, streamingSocket } from './reading-socket.js';
 import { Refusals } from './refusal.js';
 import { SecureFront, type SecureFrontSettings } from './secure-front.js';
 
@@ -260,7 +260,7 @@ export class Listener {
   #onSecure(socket: TLSSocket, raw: Socket): void {
     const client = this.#endHandshake(raw);
     if (this.#closing || client === undefined) socket.destroy();
-    else this.#serve(client, NOTHING, (onRead) => streamingSocket(socket, onRead));
+    else this.#serve(client, NOTHING, (onRead) => decryptingSocket(socket, onRead));
   }
 
   #serve(client: ClientInfo, rest: Buffer, open: (onRead: (buf: Buffer, size: number) => void) => Socket): void {
