@@ -298,7 +298,7 @@ export class ClientConnection {
     const handler = this.#handler;
     this.#handler = null;
     // Only a connection on which both messages are whole and nothing else came can carry another request.
-    const reusable = this.#reusable && this.#requestDone && !surplus && !this.#blocked && this.#outlet.empty;
+    const reusable = this.#reusable && this.#requestDone && !surplus && !this.#blocked && this.#outlet.settled;
     this.#state = reusable ? IDLE : CLOSED;
     this.#deadline = Infinity;
     if (this.#paused) {

@@ -54,7 +54,7 @@ interface WriteRequest {
    * handle's until `oncomplete`. Used again before, Node aborts the process.
    */
   getAsyncId(): number;
-  /** `status`: 0, or the number of a system error. */
+  /** `status`: 0, or the number of a system error. Node does without the call where there is none. */
   oncomplete?: (status: number) => void;
 }
 
@@ -72,22 +72,29 @@ let pastStreams = true;
  * Texts go to the socket's handle past its stream while nothing waits there: a stream makes a request object for each write. Both together
  * are 8 % of what a proxied request costs (bench/NOTES.md). Where Node has no such
  * handles, and from Node 26 on, all goes through the stream.
+ *
+ * TLS is done with a write only a turn later, and Node aborts the process at a second one before: as long as a text is under way, all
+ * else, the stream's writes and its end included, waits here.
  */
 export class Outlet {
   readonly #socket: Socket;
-  readonly #direct: boolean;
+  readonly #secure: boolean;
   /** With less than this under way it is not full. */
   readonly #least: number;
   #held = '';
   /** How often what was held has left. */
   departures = 0;
-  /** A text that went past the stream waits for the kernel. */
+  /** A text that went past the stream waits for the kernel; with TLS, something waits for one that went so. */
   #waiting = false;
+  /** TLS: of the last text that went past the stream. */
+  #request: WriteRequest | null = null;
+  /** TLS: what waits for that text and comes last. */
+  #last: 'end' | 'destroySoon' | null = null;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.#direct = !(socket instanceof TLSSocket);
-    this.#least = this.#direct ? 1 : MOST_UNDER_WAY;
+    this.#secure = socket instanceof TLSSocket;
+    this.#least = this.#secure ? MOST_UNDER_WAY : 1;
   }
 
   /**
@@ -97,12 +104,23 @@ export class Outlet {
    */
   get full(): boolean {
     const { writableLength, writableNeedDrain } = this.#socket;
-    return writableLength >= this.#least && writableNeedDrain;
+    return (writableLength >= this.#least && writableNeedDrain) || (this.#waiting && this.#secure);
   }
 
   /** All that was written has left. */
   get empty(): boolean {
-    return this.#held === '' && this.#socket.writableLength === 0 && !this.#waiting;
+    return this.#held === '' && this.#socket.writableLength === 0 && !this.#waiting && !this.#underWay;
+  }
+
+  /** All that was written has left or, no more than a read of it, is with TLS, which tells only a turn later that it has left. */
+  get settled(): boolean {
+    const { writableLength } = this.#socket;
+    return this.#held === '' && !this.#waiting && (this.#secure ? writableLength < this.#least : writableLength === 0);
+  }
+
+  /** TLS is not done with a text yet. */
+  get #underWay(): boolean {
+    return this.#request !== null && this.#request.getAsyncId() !== -1;
   }
 
   /** Writes text in latin1. */
@@ -129,10 +147,15 @@ export class Outlet {
       return !this.full;
     }
     const text = this.#held + before;
+    if (this.#underWay) {
+      this.#held = text + chunk.toString('latin1') + after;
+      this.#awaitTls();
+      return false;
+    }
     this.#held = '';
     this.departures++;
-    if (this.#direct) this.#writeScratch(text, chunk, after);
-    else this.#writeSpare(text, chunk, after);
+    if (this.#secure) this.#writeSpare(text, chunk, after);
+    else this.#writeScratch(text, chunk, after);
     return !this.full;
   }
 
@@ -156,46 +179,74 @@ export class Outlet {
 
   /** Nothing more is written; the other side may go on. */
   end(): void {
-    this.flush();
-    this.#socket.end();
+    this.#finish('end');
   }
 
   /** Closes the connection once all has left. */
   close(): void {
-    this.flush();
-    this.#socket.destroySoon();
+    this.#finish('destroySoon');
+  }
+
+  #finish(last: 'end' | 'destroySoon'): void {
+    if (this.#underWay) {
+      this.#last = last;
+      this.#awaitTls();
+      return;
+    }
+    if (!this.#secure) this.flush();
+    else if (this.#held !== '') this.#writeStream();
+    this.#socket[last]();
   }
 
   /** What is held leaves now. */
   flush(): void {
     const text = this.#held;
     if (text === '') return;
-    this.#held = '';
-    this.departures++;
+    if (this.#underWay) return this.#awaitTls();
     const socket = this.#socket;
     const handle = (socket as unknown as { _handle: Handle | null })._handle;
     // What waits in the stream or at the handle goes first, and is bounded by the stream's mark.
-    if (handle === null || !this.#direct || !pastStreams || this.#waiting || socket.writableLength !== 0) {
-      if (!socket.destroyed) socket.write(text, 'latin1');
-      return;
-    }
-    if (request === null) {
-      if (WriteRequest === null) return learn(socket, handle, text);
-      request = new WriteRequest();
-    }
+    if (handle === null || !pastStreams || this.#waiting || socket.writableLength !== 0) return this.#writeStream();
+    this.#held = '';
+    this.departures++;
+    if (WriteRequest === null) return learn(socket, handle, text);
+    const used = this.#secure ? (this.#request ??= new WriteRequest()) : (request ??= new WriteRequest());
     // An error is met by the stream again, which tells the socket.
-    if (handle.writeLatin1String!(request, text) !== 0) socket.write(text, 'latin1');
-    else if (request.getAsyncId() !== -1) this.#await();
+    if (handle.writeLatin1String!(used, text) !== 0) socket.write(text, 'latin1');
+    else if (!this.#secure && used.getAsyncId() !== -1) this.#awaitKernel();
+  }
+
+  #writeStream(): void {
+    const text = this.#held;
+    this.#held = '';
+    this.departures++;
+    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
   }
 
   /** The request is the handle's until the kernel has taken the rest. */
-  #await(): void {
+  #awaitKernel(): void {
     this.#waiting = true;
     request!.oncomplete = (status) => {
       this.#waiting = false;
       if (status < 0) this.#socket.destroy(writeError(status));
     };
     request = null;
+  }
+
+  /** What is held, and the end, follow the text under way. */
+  #awaitTls(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#request!.oncomplete = (status) => {
+      this.#waiting = false;
+      this.#request = null;
+      if (status < 0) this.#socket.destroy(writeError(status));
+      else if (this.#last !== null) this.#finish(this.#last);
+      else {
+        this.flush();
+        this.#socket.emit('drain');
+      }
+    };
   }
 }
 

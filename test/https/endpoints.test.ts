@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -204,4 +205,43 @@ test('what cannot be read is refused when the endpoint is added', () => {
     });
   }
   assert.deepEqual(balancer.endpoints.list(), []);
+});
+
+test('connections to an https endpoint are used again by many clients at once', async () => {
+  // In a process of its own: an answer must come before the balancer's turn is over.
+  const script = `
+    let opened = 0;
+    const server = require('node:https').createServer(JSON.parse(process.env.TLS), (req, res) => res.end(String(opened)));
+    server.on('secureConnection', () => opened++);
+    server.listen(0, '127.0.0.1', () => process.send(server.address().port));
+    process.on('disconnect', () => process.exit());`;
+  const child = spawn(process.execPath, ['-e', script], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, TLS: JSON.stringify(good) },
+  });
+  const balancer = new LoadBalancer({ endpointTls: { insecure: true } });
+  const agent = new Agent({ keepAlive: true });
+  try {
+    const [port] = (await once(child, 'message')) as [number];
+    balancer.endpoints.add(`https://127.0.0.1:${port}`);
+    const [address] = await balancer.listen('127.0.0.1:0');
+    assert.ok(address !== undefined && 'port' in address);
+    let opened = 0;
+    const client = async (): Promise<void> => {
+      for (let i = 0; i < 100; i++) {
+        const [response] = (await once(get({ port: address.port, agent }), 'response')) as [IncomingMessage];
+        let text = '';
+        for await (const piece of response.setEncoding('utf8')) text += String(piece);
+        assert.equal(response.statusCode, 200, text);
+        opened = Math.max(opened, Number(text));
+      }
+    };
+    await Promise.all(Array.from({ length: 32 }, client));
+    // One for each client; twice as many where one is opened just when another is free again.
+    assert.ok(opened <= 64, `${opened} connections for 3200 requests`);
+  } finally {
+    agent.destroy();
+    await balancer.close({ timeout: 0 });
+    child.disconnect();
+  }
 });
