@@ -27,6 +27,7 @@ export const ERRORS = {
   MS_BAD_HOST: row(400, 'client', false, 'The Host field is missing, repeated or not valid.'),
   MS_BAD_LENGTH: row(400, 'client', false, 'Content-Length or Transfer-Encoding is not valid or ambiguous.'),
   MS_BAD_CHUNK: row(400, 'client', false, 'The chunked body is not valid.'),
+  MS_PLAIN_HTTP: row(400, 'client', false, 'This port takes HTTPS only, and the request came without.'),
   MS_METHOD_NOT_ALLOWED: row(405, 'client', false, 'This method is not allowed here.'),
   MS_REQUEST_TIMEOUT: row(408, 'client', false, 'The request did not arrive in time.'),
   MS_BODY_TOO_LARGE: row(413, 'client', false, 'The request body is larger than allowed.'),

@@ -123,9 +123,9 @@ export class LoadBalancer extends Hono<{ Bindings: Bindings }> implements Interc
         if (exchange.error !== null) this.#count(exchange.error.code);
       },
       onBadProxyHeader: () => this.#count('MS_BAD_PROXY_HEADER'),
-      onTooMany: () => {
-        this.#count('MS_TOO_MANY_CONNECTIONS');
-        return textOfAnswer(errorAnswer(null, 'MS_TOO_MANY_CONNECTIONS', undefined, page));
+      refusal: (code) => {
+        this.#count(code);
+        return textOfAnswer(errorAnswer(null, code, undefined, page));
       },
       onProblem: (message, error) => this.#problem(message, error),
     });

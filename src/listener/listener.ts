@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { MultiserverError } from '../errors.js';
+import { type ErrorCode, MultiserverError } from '../errors.js';
 import type { ClientInfo } from '../exchange.js';
 import { ServerConnection } from '../http1/server-connection.js';
 import type { ServerSettings } from '../http1/server-settings.js';
@@ -22,8 +22,8 @@ export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   readonly maxConnectionsPerClient: number;
   /** Many clients come from this address: it is not limited. */
   readonly isProxy: (address: string) => boolean;
-  /** A complete answer for a client that has too many connections. */
-  readonly onTooMany: () => string;
+  /** A complete answer for a client that is not let in. */
+  readonly refusal: (why: ErrorCode) => string;
   /** Connections begin with a header of the PROXY protocol, unless their address says otherwise. */
   readonly proxyProtocol: boolean;
   /** A connection was closed because it had no such header, or came from a stranger; it is also told, now and then. */
@@ -32,7 +32,7 @@ export interface ListenerSettings extends Omit<ServerSettings, 'onClose'> {
   /** Makes the servers in place of our own, and in place of `https`. */
   readonly createServer: ServerFactory | undefined;
   /** Undefined: no HTTPS. */
-  readonly https: Omit<SecureFrontSettings, 'onSecure' | 'onProblem' | 'hits'> | undefined;
+  readonly https: Omit<SecureFrontSettings, 'onSecure' | 'onPlain' | 'onProblem' | 'hits'> | undefined;
 }
 
 /** What comes before HTTP on the connections of a port. */
@@ -88,7 +88,13 @@ export class Listener {
     this.#front =
       https === undefined
         ? null
-        : new SecureFront({ ...https, hits, onProblem, onSecure: (socket, raw) => this.#onSecure(socket, raw) });
+        : new SecureFront({
+            ...https,
+            hits,
+            onProblem,
+            onSecure: (socket, raw) => this.#onSecure(socket, raw),
+            onPlain: (raw) => this.#refusals.refuse(raw, this.#settings.refusal('MS_PLAIN_HTTP')),
+          });
   }
 
   /** Takes new certificates from their files. */
@@ -224,13 +230,13 @@ export class Listener {
 
   /** `rest`: octets that were read already. */
   #enter(socket: Socket, client: ClientInfo, { secure, own }: Opening, rest: Buffer): void {
-    const { maxConnectionsPerClient, isProxy, hits, onTooMany } = this.#settings;
+    const { maxConnectionsPerClient, isProxy, hits, refusal } = this.#settings;
     const { address } = client;
     if (this.#clients.of(address) >= maxConnectionsPerClient && address !== '' && !isProxy(address)) {
       hits.maxConnectionsPerClient++;
       // TLS: a handshake for a refusal would be what a flood wants.
       if (secure) socket.destroy();
-      else this.#refusals.refuse(socket, onTooMany());
+      else this.#refusals.refuse(socket, refusal('MS_TOO_MANY_CONNECTIONS'));
     } else if (secure) this.#shakeHands(socket, client, rest);
     else if (own) this.#serve(client, rest, (onRead) => streamingSocket(socket, onRead));
     else this.#serve(client, rest, (onRead) => readingSocket(socket, onRead));

@@ -13,6 +13,8 @@ export interface SecureFrontSettings extends Omit<ResolvedHttps, 'acme' | 'certi
   readonly wallClock: () => number;
   /** Called once for each handshake that is complete; `raw` is what was given to {@link SecureFront.open}. */
   readonly onSecure: (socket: TLSSocket, raw: Socket) => void;
+  /** A client speaks HTTP in place of TLS. */
+  readonly onPlain: (raw: Socket) => void;
   readonly onProblem: (message: string, error?: unknown) => void;
   readonly hits: LimitHits;
 }
@@ -54,11 +56,12 @@ export class SecureFront {
     // Node leaves a connection open whose handshake took too long.
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') settings.hits['https.handshakeTimeout']++;
-      socket.destroy();
+      if (error.code === 'ERR_SSL_HTTP_REQUEST') settings.onPlain(rawOf(socket));
+      else socket.destroy();
     });
   }
 
-  /** Begins the handshake. A client that fails in it is gone without a word: it would not understand one. */
+  /** Begins the handshake. A client that fails in it is gone without a word, as it would not understand one, unless it speaks HTTP. */
   open(socket: Socket): void {
     if (this.challenges.pending) this.challenges.open(socket);
     else this.#server.emit('connection', socket);

@@ -232,13 +232,25 @@ test('a client that does not finish its handshake is let go, and does not keep t
     const mute = connectPlain(port, '127.0.0.1').on('error', () => {});
     await once(mute, 'close');
     const garbage = connectPlain(port, '127.0.0.1').on('error', () => {});
-    garbage.write('GET / HTTP/1.1\r\n\r\n');
+    garbage.write('SSH-2.0-OpenSSH_9.2\r\n');
     garbage.resume();
     await once(garbage, 'close');
     const late = connectPlain(port, '127.0.0.1').on('error', () => {});
     await once(late, 'connect');
     await balancer.close();
     if (!late.closed) await once(late, 'close');
+  });
+});
+
+test('a client that speaks plain HTTP to the port of HTTPS is told so', async () => {
+  await serving(good, async ({ balancer, port }) => {
+    const client = connectPlain(port, '127.0.0.1').on('error', () => {});
+    client.write('GET / HTTP/1.1\r\nHost: good.example\r\n\r\n');
+    let text = '';
+    for await (const piece of client.setEncoding('latin1')) text += String(piece);
+    assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\n/);
+    assert.match(text, /This port takes HTTPS only/);
+    assert.equal(balancer.status().errors.MS_PLAIN_HTTP, 1);
   });
 });
 
