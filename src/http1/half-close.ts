@@ -1,4 +1,4 @@
-/** A client that closed its side while its answer is not moving gets this long before it counts as gone. */
+/** A client that closed its side counts as gone when its answer has not moved for so long. */
 const GONE_MS = 400;
 
 /**
@@ -6,6 +6,7 @@ const GONE_MS = 400;
  * tell. One whose answer does not move has most likely closed both.
  */
 export class HalfClose {
+  /** When it closed, or the answer moved last. */
   #since = Infinity;
   #bytesSent = 0;
 
@@ -19,9 +20,10 @@ export class HalfClose {
 
   /** To be asked again and again while the answer goes out. */
   looksGone(now: number, bytesSent: number): boolean {
-    if (now - this.#since <= GONE_MS) return false;
-    const still = bytesSent === this.#bytesSent;
-    this.#bytesSent = bytesSent;
-    return still;
+    if (bytesSent !== this.#bytesSent) {
+      this.#bytesSent = bytesSent;
+      this.#since = now;
+    }
+    return now - this.#since > GONE_MS;
   }
 }
