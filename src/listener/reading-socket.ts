@@ -43,7 +43,7 @@ function learnKept(): { buffer: symbol; callback: symbol } | null {
 
 /**
  * The same of a client's TLS socket, in mid-life: Node makes those itself as well, and a second one of its handle would not hear what
- * OpenSSL has to say. So it is told of the buffer as Node tells it of its own: 4 % of a request (bench/NOTES.md).
+ * OpenSSL has to say. So it is told of the buffer as Node tells it of its own: up to 5 % of a request (bench/NOTES.md).
  */
 export function decryptingSocket(socket: TLSSocket, onRead: (buf: Buffer, size: number) => void): Socket {
   const self = socket as unknown as OnRead;
