@@ -15,10 +15,27 @@ export const BODY_TUNNEL = 4;
  * is (`http1/fields.ts`; 0: unknown). No objects: order and repetition matter, and nothing is looked up twice.
  */
 export interface Head {
-  readonly pairs: string[];
-  readonly kinds: number[];
+  readonly pairs: readonly string[];
+  readonly kinds: readonly number[];
   /** Lower-case names that the message's Connection field lists and that are therefore not passed on (RFC 9110 §7.6.1); null: none. */
-  readonly listed: string[] | null;
+  readonly listed: readonly string[] | null;
+  /** Not null: these fields came before, over the same client connection or from the same endpoint, and pairs and kinds are shared by all of them. */
+  readonly memo: HeadMemo | null;
+}
+
+/** What was made of fields that come again, for the next time. */
+export interface HeadMemo {
+  /** What an answer's fields are for a client. */
+  response: { readonly lines: string; readonly dated: boolean } | null;
+  /** What a request's fields are for an endpoint, with all that is added to them, as long as what else goes into that is the same. */
+  request: {
+    readonly settings: object;
+    readonly authority: string;
+    readonly host: string;
+    readonly minor: number;
+    readonly trailers: boolean;
+    readonly lines: string;
+  } | null;
 }
 
 /** Takes a request's body and learns how the client fares. Set by {@link Exchange.receive}. */

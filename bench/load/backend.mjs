@@ -1,13 +1,16 @@
 // The endpoint of all proxies under test: node backend.mjs PORT. It costs far less than any of them, since it reads no more of a request
-// than where it ends: a path that begins with /32k gets 32 KiB, any other 13 octets.
+// than where it ends: a path that begins with /32k gets 32 KiB, any other 13 octets; with /vary no two answers have the same head.
 import { createServer } from 'node:net';
 
-const answer = (body) =>
+const answer = (body, fields = '') =>
   Buffer.concat([
-    Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`),
+    Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n${fields}Content-Length: ${body.length}\r\n\r\n`),
     body,
   ]);
-const SMALL = answer(Buffer.from('Hello, world!'));
+const HELLO = Buffer.from('Hello, world!');
+let answers = 1e6;
+const SMALL = answer(HELLO);
+const VARYING = () => answer(HELLO, `ETag: "${++answers}"\r\n`);
 const LARGE = answer(Buffer.alloc(32 * 1024, 'x'));
 const LENGTH = /\r\ncontent-length: *(\d+)/i;
 
@@ -15,7 +18,7 @@ class Connection {
   #socket;
   #head = '';
   #left = 0;
-  #large = false;
+  #answer = SMALL;
 
   constructor(socket) {
     this.#socket = socket;
@@ -29,14 +32,16 @@ class Connection {
       const end = this.#head.indexOf('\r\n\r\n');
       if (end < 0) return;
       const body = this.#head.length - end - 4;
-      this.#large = this.#head.startsWith('/32k', this.#head.indexOf(' ') + 1);
+      const path = this.#head.indexOf(' ') + 1;
+      if (this.#head.startsWith('/32k', path)) this.#answer = LARGE;
+      else this.#answer = this.#head.startsWith('/vary', path) ? VARYING() : SMALL;
       // A GET ends with its head: nothing is searched for.
       this.#left = body === 0 && this.#head.startsWith('GET') ? 0 : Number(LENGTH.exec(this.#head)?.[1] ?? 0) - body;
       this.#head = '';
     } else {
       this.#left -= chunk.length;
     }
-    if (this.#left === 0) this.#socket.write(this.#large ? LARGE : SMALL);
+    if (this.#left === 0) this.#socket.write(this.#answer);
   }
 }
 

@@ -1,4 +1,4 @@
-import { FIELD_VALUE, HEX, TCHAR } from './syntax.js';
+import { CR, FIELD_VALUE, HEX, HTAB, LF, SP, TCHAR } from './syntax.js';
 
 // States: the octet that is expected next.
 const SIZE_FIRST = 0;
@@ -18,10 +18,6 @@ const DATA_CR = 13;
 const DATA_LF = 14;
 const DONE = 15;
 
-const CR = 13;
-const LF = 10;
-const SP = 32;
-const HTAB = 9;
 const SEMICOLON = 59;
 const EQUALS = 61;
 const QUOTE = 34;

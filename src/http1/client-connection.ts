@@ -4,6 +4,7 @@ import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type ClientInfo, typ
 import type { Limit } from '../util/limits.js';
 import { runClock, stopClock } from '../util/clock.js';
 import { Outlet } from '../util/outlet.js';
+import { readFromEndpoints } from '../util/read-buffer.js';
 import { BodyDecoder } from './body-decoder.js';
 import { codeOfTimeout, connectFailure, describe, wasReset } from './client-errors.js';
 import type { ClientSettings, Dial, ResponseHandler } from './client-settings.js';
@@ -22,9 +23,6 @@ const CLOSED = 5;
 
 /** How long a tunnel stays half open. */
 const AFTER_TUNNEL_MS = 10_000;
-
-/** All connections read into one buffer: what arrives is copied or written on before the next read. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** One connection to an endpoint: one request after the other; whatever is not plainly the answer throws it away (RFC 9112 §9). */
 export class ClientConnection {
@@ -63,12 +61,12 @@ export class ClientConnection {
 
   constructor(dial: Dial, settings: ClientSettings, handler: ResponseHandler) {
     this.#settings = settings;
-    this.#parser = new HeadParser(RESPONSE, settings);
+    this.#parser = new HeadParser(RESPONSE, settings, settings.repeated);
     this.#body = new BodyDecoder(settings);
     this.#handler = handler;
     this.#deadline = settings.now() + settings.connectTimeout;
     const socket = dial({
-      buffer: READ_BUFFER,
+      buffer: readFromEndpoints.octets,
       callback: (size: number, buf: Uint8Array) => this.#onRead(size, buf as Buffer),
     });
     this.socket = socket;
@@ -212,7 +210,7 @@ export class ClientConnection {
         case IN_BODY: {
           const body = this.#body;
           p = body.decode(buf, p, end);
-          this.#data(buf.subarray(body.dataStart, body.dataEnd));
+          this.#data(readFromEndpoints.view(buf, body.dataStart, body.dataEnd));
           if (this.#state !== IN_BODY) return;
           if (body.error !== '') {
             this.#hit(body.hit);
@@ -222,7 +220,7 @@ export class ClientConnection {
           break;
         }
         case IN_TUNNEL:
-          this.#data(buf.subarray(p, end));
+          this.#data(readFromEndpoints.view(buf, p, end));
           return;
         default:
           // Octets after the answer: nobody's.

@@ -4,6 +4,7 @@ import type { Head } from '../exchange.js';
 import type { LimitHits } from '../util/limits.js';
 import type { ClientConnection } from './client-connection.js';
 import type { HeadLimits } from './head-parser.js';
+import type { RepeatedHeads } from './repeated-fields.js';
 
 /** Hears of one request sent over a {@link ClientConnection}. After `onResponseEnd` or `onResponseError` nothing more is called. */
 export interface ResponseHandler {
@@ -25,6 +26,7 @@ export interface ClientSettings extends HeadLimits {
   readonly responseIdleTimeout: number;
   readonly tunnelIdleTimeout: number;
   readonly hits: LimitHits;
+  readonly repeated?: RepeatedHeads;
   readonly now: () => number;
   /** May be used for another request. */
   onIdle(connection: ClientConnection): void;

@@ -1,3 +1,5 @@
+import type { Head } from '../exchange.js';
+
 /**
  * Known header fields as small integers, so that no station compares names again. Names are recognised by a perfect hash that the parser
  * computes while it checks them; a hit is always confirmed byte for byte, since a client chooses its names.
@@ -145,17 +147,19 @@ export function kindOfName(name: string): number {
 }
 
 /** A {@link Head} from pairs made by hand. */
-export function headOf(pairs: string[]): { pairs: string[]; kinds: number[]; listed: string[] | null } {
+export function headOf(pairs: string[]): Head {
   const kinds: number[] = [];
   for (let i = 0; i < pairs.length; i += 2) kinds.push(kindOfName(pairs[i]!));
-  return { pairs, kinds, listed: null };
+  return { pairs, kinds, listed: null, memo: null };
+}
+
+/** `head` with one more, whose name is of this kind. */
+export function withField(head: Head, name: string, kind: number, value: string): Head {
+  return { pairs: [...head.pairs, name, value], kinds: [...head.kinds, kind], listed: head.listed, memo: null };
 }
 
 /** `head` with these fields in place of its own of the same names. Not for the hot path. */
-export function withFields(
-  head: { readonly pairs: string[]; readonly kinds: number[]; readonly listed: string[] | null },
-  fields: readonly string[],
-): { pairs: string[]; kinds: number[]; listed: string[] | null } {
+export function withFields(head: Head, fields: readonly string[]): Head {
   const names = fields.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
   const pairs: string[] = [];
   for (let i = 0; i < head.pairs.length; i += 2) {

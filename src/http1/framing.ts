@@ -72,7 +72,7 @@ export function parseLength(value: string): number {
   return n;
 }
 
-function transferCodings(pairs: string[], kinds: number[]): number {
+function transferCodings(pairs: readonly string[], kinds: readonly number[]): number {
   let result = NO_CODING;
   let unknown = false;
   for (let i = 0; i < kinds.length; i++) {
@@ -108,7 +108,7 @@ function readConnection(out: Framing, value: string): boolean {
 }
 
 /** What both directions share; returns whether a Transfer-Encoding is there. */
-function readFields(out: Framing, pairs: string[], kinds: number[], minor: number): boolean {
+function readFields(out: Framing, pairs: readonly string[], kinds: readonly number[], minor: number): boolean {
   out.body = BODY_NONE;
   out.length = 0;
   out.websocket = false;
@@ -159,7 +159,7 @@ function readFields(out: Framing, pairs: string[], kinds: number[], minor: numbe
 }
 
 /** RFC 9112 §6.3 for a request. */
-export function frameRequest(out: Framing, pairs: string[], kinds: number[], minor: number): void {
+export function frameRequest(out: Framing, pairs: readonly string[], kinds: readonly number[], minor: number): void {
   const coded = readFields(out, pairs, kinds, minor);
   if (!coded || out.error !== '') return;
   // Both fields at once, or a coding in HTTP/1.0, is how requests are smuggled (§6.1): refused.
@@ -175,8 +175,8 @@ export function frameRequest(out: Framing, pairs: string[], kinds: number[], min
 /** RFC 9112 §6.3 for a response to `method`; `upgrade`: the request asked for a WebSocket. */
 export function frameResponse(
   out: Framing,
-  pairs: string[],
-  kinds: number[],
+  pairs: readonly string[],
+  kinds: readonly number[],
   minor: number,
   status: number,
   method: string,

@@ -1,10 +1,11 @@
 import type { ErrorCode } from '../errors.js';
-import type { Head } from '../exchange.js';
+import type { Head, HeadMemo } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
+import { kindMarks, markedKinds, markedPairs, marks } from './field-marks.js';
 import { HASH_SEED, hashStep, kindOf } from './fields.js';
-import { methodOf } from './method.js';
-import { reasonOf } from './reason.js';
-import { FIELD_VALUE, TARGET, TCHAR } from './syntax.js';
+import { type RepeatedFields, RepeatedHeads } from './repeated-fields.js';
+import { methodOf, reasonOf, textOf } from './start-line.js';
+import { CR, FIELD_VALUE, HTAB, LF, SP, TARGET, TCHAR } from './syntax.js';
 
 /** What a {@link HeadParser} reads: a request's head, a response's, or a trailer section. */
 export const REQUEST = 0;
@@ -39,22 +40,11 @@ const VALUE = 11;
 const VALUE_LF = 12;
 const END_LF = 13;
 
-const CR = 13;
-const LF = 10;
-const SP = 32;
-const HTAB = 9;
 const COLON = 58;
 
 /** Longer than any that is registered (RFC 9112 §3: 501 then). */
 const MAX_METHOD = 32;
-/** The upper bound of `maxFields`. */
-const MAX_FIELDS = 10_000;
 const MIN_ACCUMULATOR = 1024;
-
-// Positions of one message's fields while it is parsed: name start, name end, value start, value end. Shared: parsing is synchronous;
-// what must outlive a call is saved by the parser.
-const marks = new Int32Array(4 * (MAX_FIELDS + 1));
-const kindMarks = new Uint8Array(MAX_FIELDS + 1);
 
 /**
  * Incremental and strict (RFC 9112 §2–5): the same result for any split of the octets, each octet looked at once. Nothing is repaired:
@@ -72,8 +62,8 @@ export class HeadParser {
   minor = 1;
   status = 0;
   reason = '';
-  pairs: string[] = [];
-  kinds: number[] = [];
+  pairs: readonly string[] = [];
+  kinds: readonly number[] = [];
   /** An octet of the message has come, and not only the empty line that may stand before it. */
   begun = false;
 
@@ -94,10 +84,15 @@ export class HeadParser {
   #keptLength = 0;
   #savedMarks: Int32Array | null = null;
   #savedKinds: Uint8Array | null = null;
+  #memo: HeadMemo | null = null;
+  readonly #repeated: RepeatedHeads | null;
+  #slot: RepeatedFields | null = null;
 
-  constructor(kind: number, limits: HeadLimits) {
+  /** `repeated`: shared by the connections to one endpoint. */
+  constructor(kind: number, limits: HeadLimits, repeated?: RepeatedHeads) {
     this.#kind = kind;
     this.#limits = limits;
+    this.#repeated = kind === TRAILERS ? null : (repeated ?? RepeatedHeads.ofConnection());
     this.#state = kind === TRAILERS ? FIELD_START : START;
   }
 
@@ -118,7 +113,15 @@ export class HeadParser {
   }
 
   head(listed: string[] | null): Head {
-    return { pairs: this.pairs, kinds: this.kinds, listed };
+    return { pairs: this.pairs, kinds: this.kinds, listed, memo: this.#memo };
+  }
+
+  /** Another text at this place of {@link pairs}. */
+  replace(at: number, text: string): void {
+    const pairs = [...this.pairs];
+    pairs[at] = text;
+    this.pairs = pairs;
+    this.#memo = null;
   }
 
   /** Takes `buf[start, end)`. Returns the position after the head, {@link NEED_MORE} (all was taken) or {@link FAILED}. */
@@ -283,6 +286,10 @@ export class HeadParser {
           state = FIELD_START;
           break;
         case FIELD_START:
+          if (count === 0) {
+            const position = this.#repeat(buf, base, p, end);
+            if (position >= 0) return position;
+          }
           if (buf[p] === CR) {
             p++;
             state = END_LF;
@@ -345,6 +352,7 @@ export class HeadParser {
         default: // END_LF
           if (buf[p] !== LF) return this.#fail('MS_BAD_FIELD');
           this.#cutOut(buf, base, p, count);
+          if (count > 0) this.#slot?.remember(buf, base + marks[0]!, p + 1, this.pairs, this.kinds);
           return p + 1;
       }
     }
@@ -365,18 +373,26 @@ export class HeadParser {
       this.method = methodOf(buf, base + from, base + this.#methodEnd);
       this.target = text.slice(this.#methodEnd + 1 - from, this.#targetEnd - from);
     }
-    // Of the right size at once: an array that grows takes room for 17 elements first.
-    // oxlint-disable-next-line unicorn/no-new-array
-    const pairs = new Array<string>(2 * count);
-    // oxlint-disable-next-line unicorn/no-new-array
-    const kinds = new Array<number>(count);
-    for (let i = 0; i < count; i++) {
-      pairs[2 * i] = text.slice(marks[4 * i]! - from, marks[4 * i + 1]! - from);
-      pairs[2 * i + 1] = text.slice(marks[4 * i + 2]! - from, marks[4 * i + 3]! - from);
-      kinds[i] = kindMarks[i]!;
+    this.pairs = markedPairs(text, from, count);
+    this.kinds = markedKinds(count);
+    this.#memo = null;
+  }
+
+  /** Where the head ends if its fields, which begin at `p`, came before; else -1. */
+  #repeat(buf: Buffer, base: number, p: number, end: number): number {
+    if (this.#repeated === null) return -1;
+    const slot = this.#repeated.slot(end - p);
+    this.#slot = slot;
+    const position = slot.match(buf, p, end);
+    if (position < 0) return -1;
+    if (this.#kind === REQUEST) {
+      this.method = methodOf(buf, base + this.#lineStart, base + this.#methodEnd);
+      this.target = textOf(this.target, buf, base + this.#methodEnd + 1, base + this.#targetEnd);
     }
-    this.pairs = pairs;
-    this.kinds = kinds;
+    this.pairs = slot.pairs;
+    this.kinds = slot.kinds;
+    this.#memo = slot.memo;
+    return position;
   }
 }
 

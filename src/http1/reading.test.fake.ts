@@ -2,6 +2,7 @@ import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Exchange } from '
 import { BodyDecoder } from './body-decoder.js';
 import { Framing, frameResponse } from './framing.js';
 import { FAILED, type HeadLimits, HeadParser, NEED_MORE, REQUEST, RESPONSE } from './head-parser.js';
+import type { RepeatedHeads } from './repeated-fields.js';
 import { readRequestHead } from './request-head.js';
 
 export interface Message {
@@ -26,9 +27,9 @@ export const LIMITS: HeadLimits = { maxHeadSize: 16_384, maxFields: 100, maxTarg
 export const NARROW: HeadLimits = { maxHeadSize: 120, maxFields: 4, maxTargetSize: 20 };
 
 /** The requests as our parser reads them from pieces that come one after the other. */
-export function readRequests(pieces: readonly Buffer[], limits = LIMITS): Reading {
+export function readRequests(pieces: readonly Buffer[], limits = LIMITS, repeated?: RepeatedHeads): Reading {
   const framing = new Framing();
-  return read(pieces, new HeadParser(REQUEST, limits), limits, (parser) => {
+  return read(pieces, new HeadParser(REQUEST, limits, repeated), limits, (parser) => {
     const exchange = { client: { encrypted: false } } as Exchange;
     const error = readRequestHead(parser, framing, exchange);
     if (error !== '') return error;
@@ -38,9 +39,15 @@ export function readRequests(pieces: readonly Buffer[], limits = LIMITS): Readin
 }
 
 /** The responses to GET requests, one of which may have asked for a WebSocket. */
-export function readResponses(pieces: readonly Buffer[], limits = LIMITS, method = 'GET'): Reading {
+export function readResponses(
+  pieces: readonly Buffer[],
+  limits = LIMITS,
+  method = 'GET',
+  repeated?: RepeatedHeads,
+): Reading {
   const framing = new Framing();
-  return read(pieces, new HeadParser(RESPONSE, limits), limits, ({ pairs, kinds, minor, status, reason }) => {
+  const parser = new HeadParser(RESPONSE, limits, repeated);
+  return read(pieces, parser, limits, ({ pairs, kinds, minor, status, reason }) => {
     frameResponse(framing, pairs, kinds, minor, status, method, true);
     if (framing.error !== '') return framing.error;
     const { body, length } = framing;

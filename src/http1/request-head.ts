@@ -64,7 +64,7 @@ function interpret(parser: HeadParser, framing: Framing, exchange: Exchange): Er
     if (absolute.secure && !exchange.client.encrypted) return 'MS_MISDIRECTED';
     exchange.authority = absolute.authority;
     // A proxy must take it in place of the Host it received (RFC 9112 §3.2.2), for all who look into the fields.
-    if (host !== null) pairs[hostAt] = absolute.authority;
+    if (host !== null) parser.replace(hostAt, absolute.authority);
     exchange.target = absolute.path !== '' ? absolute.path : method === 'OPTIONS' ? '*' : '/';
   }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BODY_CHUNKED, BODY_LENGTH, type Head } from '../exchange.js';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type Head } from '../exchange.js';
 import { type Dice, each, inputs, SEED } from './dice.test.fake.js';
-import { F_DATE, headOf } from './fields.js';
+import { headOf } from './fields.js';
 import { mutate, response, split } from './messages.test.fake.js';
 import { nodeIsStricter, readAsNodeClient, OLD_NODE } from './node-reading.test.fake.js';
 import { LIMITS, type Message, NARROW, type Reading, readResponses } from './reading.test.fake.js';
@@ -77,9 +77,8 @@ function written(dice: Dice): { text: string; expected: Message[] } {
     text += writeInterimHead(103, head);
     expected.push({ start: '1.1 103 Early Hints', fields: endToEnd(head), body: '', trailers: [], whole: true });
   }
-  const head = randomHead(dice);
-  head.pairs.push('Date', 'now');
-  head.kinds.push(F_DATE);
+  const head = randomHead(dice, 'Date', 'now');
+  if (head.memo !== null) writeResponseHead(404, 'Not Found', head, BODY_NONE, 0, 0, false);
   const chunked = dice.once(2);
   const pieces = Array.from({ length: dice.below(4) }, () => dice.text('ab\r\n0;\xff', 50) || 'x');
   const body = pieces.join('');
@@ -97,11 +96,12 @@ function written(dice: Dice): { text: string; expected: Message[] } {
 
 const VALUE = 'abc XYZ09\t,;="\\/:\x80\xe9\xff';
 
-function randomHead(dice: Dice): Head {
-  const pairs: string[] = [];
+function randomHead(dice: Dice, ...more: string[]): Head {
+  const pairs = [...more];
   for (let n = dice.below(6); n > 0; n--) pairs.push(dice.pick(NAMES), dice.text(VALUE, 20).trim());
   if (dice.once(3)) pairs.push('X-Listed', '1');
-  return { ...headOf(pairs), listed: ['x-listed'] };
+  // What was made of the same fields before is used again.
+  return { ...headOf(pairs), listed: ['x-listed'], memo: dice.once(2) ? { request: null, response: null } : null };
 }
 
 function endToEnd({ pairs }: Head): string[] {

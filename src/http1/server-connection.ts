@@ -3,6 +3,7 @@ import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type ClientInfo } from '../exchange.js';
 import type { Limit } from '../util/limits.js';
 import { Outlet } from '../util/outlet.js';
+import { readFromClients } from '../util/read-buffer.js';
 import { Backlog } from './backlog.js';
 import { BodyDecoder } from './body-decoder.js';
 import { BodyPace } from './body-pace.js';
@@ -101,13 +102,10 @@ export class ServerConnection {
         p = this.#takeBody(buf, p, end);
       } else if (input === IN_TUNNEL) {
         if (this.#pace.paused || !this.exchange!.flowing) break;
-        this.#deliver(buf.subarray(p, end));
+        this.#deliver(readFromClients.view(buf, p, end));
         p = end;
-      } else if (input === IN_WAIT) {
-        break;
-      } else {
-        p = end;
-      }
+      } else if (input === IN_WAIT) break;
+      else p = end;
     }
     this.#running = false;
     if (p < end) this.#backlog.keep(buf, p, end);
@@ -185,7 +183,7 @@ export class ServerConnection {
       this.#input = IN_WAIT;
       exchange.received = true;
     }
-    this.#deliver(buf.subarray(body.dataStart, body.dataEnd));
+    this.#deliver(readFromClients.view(buf, body.dataStart, body.dataEnd));
     if (done && this.exchange === exchange) exchange.sink?.onRequestEnd(body.trailers);
     return position;
   }

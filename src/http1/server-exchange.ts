@@ -19,7 +19,7 @@ const NOTHING = 0;
 const HEAD_SENT = 1;
 const ENDED = 2;
 
-const NO_FIELDS: Head = { pairs: [], kinds: [], listed: null };
+const NO_FIELDS: Head = { pairs: [], kinds: [], listed: null, memo: null };
 
 /** An exchange over HTTP/1.x: the answer's side. What arrives is the connection's. */
 export class ServerExchange extends Exchange {

@@ -29,3 +29,8 @@ export const TARGET = table((c) => (isAlnum(c) || uri(c) || left(c) ? 1 : 0));
 export const HEX = table((c) =>
   c >= 48 && c <= 57 ? c - 47 : c >= 65 && c <= 70 ? c - 54 : c >= 97 && c <= 102 ? c - 86 : 0,
 );
+
+export const CR = 13;
+export const LF = 10;
+export const SP = 32;
+export const HTAB = 9;

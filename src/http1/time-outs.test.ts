@@ -7,6 +7,7 @@ import { BODY_LENGTH, BODY_NONE, type RequestSink } from '../exchange.js';
 import { noHits, type Limit } from '../util/limits.js';
 import { ClientConnection } from './client-connection.js';
 import type { Dial, ResponseHandler } from './client-settings.js';
+import { headOf } from './fields.js';
 import { ServerConnection } from './server-connection.js';
 import type { ServerExchange } from './server-exchange.js';
 
@@ -92,7 +93,7 @@ class Front {
       },
       onRefused: (exchange, error) => {
         front.errors.push(error.code);
-        exchange.sendHead(error.status, '', { pairs: [], kinds: [], listed: null }, BODY_NONE, 0);
+        exchange.sendHead(error.status, '', headOf([]), BODY_NONE, 0);
         exchange.sendEnd(null);
       },
       onExchangeEnd: () => {},
@@ -142,7 +143,7 @@ test('a connection may be idle for keepAliveTimeout, from its start and from eac
   front.now = 10_000;
   await front.sends('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   front.now = 20_000;
-  front.exchanges[0]!.sendHead(200, 'OK', { pairs: [], kinds: [], listed: null }, BODY_NONE, 0);
+  front.exchanges[0]!.sendHead(200, 'OK', headOf([]), BODY_NONE, 0);
   front.exchanges[0]!.sendEnd(null);
   front.exceeds('keepAliveTimeout', 85_000);
 });
@@ -203,7 +204,7 @@ test('a client that takes nothing for writeTimeout is reset; taking a little is 
   await front.sends('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   client.pause();
   const exchange = front.exchanges[0]!;
-  exchange.sendHead(200, 'OK', { pairs: [], kinds: [], listed: null }, BODY_LENGTH, 2 ** 30);
+  exchange.sendHead(200, 'OK', headOf([]), BODY_LENGTH, 2 ** 30);
   const piece = Buffer.alloc(65_536);
   for (let i = 0; i < 1000 && exchange.sendData(piece); i++) await settled(front.connection.socket);
   await settled(front.connection.socket);

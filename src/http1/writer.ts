@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_TUNNEL, type Head } from '../exchange.js';
 import { now } from '../util/clock.js';
+import { flat } from '../util/flat.js';
 import {
   F_AUTHORIZATION,
   F_CONNECTION,
@@ -116,33 +117,35 @@ export function writeResponseHead(
   minor: number,
   persistent: boolean,
 ): string {
-  const { pairs, kinds, listed } = head;
-  let text = `HTTP/1.1 ${status} ${reason}\r\n`;
-  let dated = false;
-  for (let i = 0, k = 0; k < kinds.length; i += 2, k++) {
-    const kind = kinds[k]!;
-    if (HOP_BY_HOP[kind] === 1) continue;
-    if (kind === F_DATE) dated = true;
-    if (listed !== null && isListed(listed, pairs[i]!)) continue;
-    text += pairs[i]! + ': ' + pairs[i + 1]! + '\r\n';
-  }
-  if (!dated && status >= 200) text += date();
+  let text = status === 200 && reason === 'OK' ? 'HTTP/1.1 200 OK\r\n' : `HTTP/1.1 ${status} ${reason}\r\n`;
+  const { memo } = head;
+  const known = memo === null ? null : (memo.response ??= { lines: flat(passedLines(head)), dated: isDated(head) });
+  text += known === null ? passedLines(head) : known.lines;
+  if (status >= 200 && !(known === null ? isDated(head) : known.dated)) text += date();
   if (body === BODY_CHUNKED) text += 'Transfer-Encoding: chunked\r\n';
   else if (body === BODY_TUNNEL) return text + 'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
   else if (length >= 0 && status !== 204) text += 'Content-Length: ' + length + '\r\n';
   return text + (persistent ? (minor === 1 ? CONNECTION_NONE : CONNECTION_KEEP) : CONNECTION_CLOSE) + '\r\n';
 }
 
-/** Head of a 1xx response other than 101. */
-export function writeInterimHead(status: number, head: Head): string {
-  const { pairs, kinds, listed } = head;
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+/** The fields that are passed on, as lines. */
+function passedLines({ pairs, kinds, listed }: Head): string {
+  let lines = '';
   for (let i = 0, k = 0; k < kinds.length; i += 2, k++) {
     if (HOP_BY_HOP[kinds[k]!] === 1) continue;
     if (listed !== null && isListed(listed, pairs[i]!)) continue;
-    text += pairs[i]! + ': ' + pairs[i + 1]! + '\r\n';
+    lines += pairs[i]! + ': ' + pairs[i + 1]! + '\r\n';
   }
-  return text + '\r\n';
+  return lines;
+}
+
+function isDated({ kinds }: Head): boolean {
+  return kinds.includes(F_DATE);
+}
+
+/** Head of a 1xx response other than 101. */
+export function writeInterimHead(status: number, head: Head): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${passedLines(head)}\r\n`;
 }
 
 /** The last chunk and the trailer section. */

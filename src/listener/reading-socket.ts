@@ -1,8 +1,8 @@
 import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { readFromClients } from '../util/read-buffer.js';
 
-/** Shared by all connections: what arrives is taken or copied before the next read. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+const READ_BUFFER = readFromClients.octets;
 
 /**
  * The socket of an accepted connection, which hands each read to `onRead`: octets that are valid only during the call. net.Server makes its

@@ -51,6 +51,47 @@ describe('the head that an endpoint gets', () => {
     assert.match(exchange.requestId, /^[0-9a-f-]{36}$/);
   });
 
+  test('is the same when the fields came before, whatever else is different then', () => {
+    const fields = [
+      'Host',
+      'example.com',
+      'Accept',
+      '*/*',
+      'TE',
+      'trailers',
+      'Max-Forwards',
+      '3',
+      'X-Real-IP',
+      '10.9.9.9',
+      'Via',
+      '1.0 a',
+    ];
+    const listed = ['accept'];
+    const settings = [SETTINGS, { ...SETTINGS, forwarded: true }, { ...SETTINGS, preserveHost: false }];
+    const forwarded = { chain: ['10.1.1.1'], proto: 'https', host: 'f.example', port: 443 } as const;
+    const request = fc.record({
+      method: fc.constantFrom('GET', 'OPTIONS'),
+      authority: fc.constantFrom('example.com', 'example.org', ''),
+      target: fc.constantFrom('/', '/a'),
+      minor: fc.constantFrom(0, 1),
+      settings: fc.constantFrom(...settings),
+      to: fc.constantFrom(remote, endpoint('10.0.0.8', 80), endpoint('h', 1, { slot: 0 })),
+      forwarded: fc.constantFrom(null, null, forwarded),
+    });
+    fc.assert(
+      fc.property(fc.array(request, { minLength: 2, maxLength: 8 }), (requests) => {
+        const head = { ...new FakeExchange({ fields, listed }).head, memo: { request: null, response: null } };
+        for (const { settings, to, minor, forwarded, ...init } of requests) {
+          const exchanges = [head, { ...head, memo: null }].map((each) =>
+            Object.assign(new FakeExchange(init), { head: each, minor, forwarded, requestId: 'id-1' }),
+          );
+          const [repeated, alone] = exchanges.map((exchange) => writeRequestHead(exchange, to, settings));
+          assert.equal(repeated, alone);
+        }
+      }),
+    );
+  });
+
   test('has no hop-by-hop field', () => {
     const hopByHop = [
       ['Connection', 'keep-alive'], ['Keep-Alive', 'timeout=5'], ['Proxy-Connection', 'keep-alive'], ['Proxy-Authorization', 'Basic x'],

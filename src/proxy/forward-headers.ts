@@ -1,6 +1,7 @@
 import type { Endpoint } from '../balance/endpoint.js';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type Exchange, type Head } from '../exchange.js';
 import * as f from '../http1/fields.js';
+import { flat } from '../util/flat.js';
 import { requestIdOf } from './request-id.js';
 
 export interface ForwardSettings {
@@ -35,14 +36,45 @@ for (const kind of [f.F_TE, f.F_TRAILER, f.F_VIA, f.F_X_FORWARDED_OTHER, f.F_X_R
  * and case, and the framing is written anew from what was parsed, never from what was received.
  */
 export function writeRequestHead(exchange: Exchange, endpoint: Endpoint, settings: ForwardSettings): string {
+  const host = settings.preserveHost && exchange.authority !== '' ? exchange.authority : endpoint.authority;
+  const { memo } = exchange.head;
+  const { authority, client, forwarded, method, minor } = exchange;
+  let lines: string;
+  let trailers: boolean;
+  if (memo === null || forwarded !== null || method === 'OPTIONS' || method === 'TRACE') {
+    trailers = asksForTrailers(exchange);
+    lines = fieldLines(exchange, host, settings);
+  } else {
+    let known = memo.request;
+    if (
+      known === null ||
+      known.settings !== settings ||
+      known.host !== host ||
+      known.authority !== authority ||
+      known.minor !== minor
+    ) {
+      const lines = flat(fieldLines(exchange, host, settings));
+      known = { settings, authority, host, minor, trailers: asksForTrailers(exchange), lines };
+      memo.request = known;
+    }
+    ({ lines, trailers } = known);
+  }
+  let out = method + ' ' + exchange.target + lines + requestIdOf(exchange);
+  if (endpoint.worker) {
+    const port = forwarded === null || forwarded.chain.length === 0 ? client.port : 0;
+    const proto = exchange.secure ? 'https' : 'http';
+    out += '\r\nx-multiserver-client: ' + proto + ';' + exchange.clientAddress + ';' + port + ';' + client.localPort;
+  }
+  return out + framing(exchange, trailers);
+}
+
+/** From the version to the name of the field with the request's id. */
+function fieldLines(exchange: Exchange, host: string, settings: ForwardSettings): string {
   const { pairs, kinds, listed } = exchange.head;
   const { client, forwarded } = exchange;
-  let out = exchange.method + ' ' + exchange.target + ' HTTP/1.1\r\nHost: ';
-  out += settings.preserveHost && exchange.authority !== '' ? exchange.authority : endpoint.authority;
-  out += '\r\n';
+  let out = ' HTTP/1.1\r\nHost: ' + host + '\r\n';
 
   let via = '';
-  let trailers = false;
   for (let i = 0; i < kinds.length; i++) {
     const kind = kinds[i]!;
     const action = ACTIONS[kind]!;
@@ -56,10 +88,7 @@ export function writeRequestHead(exchange: Exchange, endpoint: Endpoint, setting
         via = via === '' ? value : via + ', ' + value;
         continue;
       }
-      if (kind === f.F_TE) {
-        trailers ||= asksForTrailers(value);
-        continue;
-      }
+      if (kind === f.F_TE) continue;
       if (kind === f.F_MAX_FORWARDS && (exchange.method === 'OPTIONS' || exchange.method === 'TRACE')) {
         // RFC 9110 §7.6.2; a request that says 0 is answered before it gets here.
         out += name + ': ' + decrement(value) + '\r\n';
@@ -90,17 +119,7 @@ export function writeRequestHead(exchange: Exchange, endpoint: Endpoint, setting
   }
   if (settings.forwarded) out += '\r\nForwarded: ' + forwardedField(exchange, proto);
   // A gateway must say that it passed the message on, and which version it received (RFC 9110 §7.6.3).
-  out +=
-    '\r\nVia: ' +
-    (via === '' ? '1.' : via + ', 1.') +
-    exchange.minor +
-    ' multiserver\r\nX-Request-Id: ' +
-    requestIdOf(exchange);
-  if (endpoint.worker) {
-    const port = forwarded === null || forwarded.chain.length === 0 ? client.port : 0;
-    out += '\r\nx-multiserver-client: ' + proto + ';' + exchange.clientAddress + ';' + port + ';' + client.localPort;
-  }
-  return out + framing(exchange, trailers);
+  return out + '\r\nVia: ' + (via === '' ? '1.' : via + ', 1.') + exchange.minor + ' multiserver\r\nX-Request-Id: ';
 }
 
 /** Of a request's trailers, those that may be passed on as fields of its head may be; what no trailer may be, its writer knows. */
@@ -111,6 +130,7 @@ export function passedTrailers(trailers: Head | null, { allowUnderscores }: Forw
     pairs: trailers.pairs.filter((_, i) => kinds[i >> 1] !== f.F_FOLDABLE),
     kinds: kinds.filter((kind) => kind !== f.F_FOLDABLE),
     listed: null,
+    memo: null,
   };
 }
 
@@ -132,8 +152,11 @@ function isListed(listed: readonly string[] | null, name: string): boolean {
 }
 
 /** Of transfer codings only `trailers` means anything to the next hop (RFC 9110 §10.1.4). */
-function asksForTrailers(te: string): boolean {
-  return te === 'trailers' || /(?:^|,)[\t ]*trailers[\t ]*(?:,|$)/i.test(te);
+function asksForTrailers({ head: { pairs, kinds } }: Exchange): boolean {
+  return (
+    kinds.includes(f.F_TE) &&
+    kinds.some((kind, i) => kind === f.F_TE && /(?:^|,)[\t ]*trailers[\t ]*(?:,|$)/i.test(pairs[2 * i + 1]!))
+  );
 }
 
 /** A value that is no number stands for no limit, and is passed on as it is. */

@@ -4,7 +4,7 @@ import { type ErrorCode, MultiserverError } from '../errors.js';
 import { BODY_TUNNEL, type Exchange, type Head, type Reply, type RequestSink } from '../exchange.js';
 import type { ClientConnection } from '../http1/client-connection.js';
 import type { ResponseHandler } from '../http1/client-settings.js';
-import { F_SET_COOKIE } from '../http1/fields.js';
+import { F_SET_COOKIE, withField } from '../http1/fields.js';
 import type { Limit } from '../util/limits.js';
 import type { EngineRequest } from './engine-sessions.js';
 import { passedTrailers, writeRequestHead } from './forward-headers.js';
@@ -228,10 +228,7 @@ export class Forwarding implements RequestSink, ResponseHandler, Waiter {
       return;
     }
     const cookie = pool.replyCookie(endpoint, exchange);
-    if (cookie !== undefined) {
-      head.pairs.push('Set-Cookie', cookie);
-      head.kinds.push(F_SET_COOKIE);
-    }
+    if (cookie !== undefined) head = withField(head, 'Set-Cookie', F_SET_COOKIE, cookie);
     if (longLived) this.#becomeLongLived(endpoint, eventStream);
     this.#reply.sendHead(status, reason, head, body, length);
     if (longLived && this.#lasting === null && !this.#ended)

@@ -40,7 +40,10 @@ export abstract class LastingReply implements Reply {
 
 export function isEventStream({ pairs, kinds }: Head): boolean {
   const at = kinds.indexOf(F_CONTENT_TYPE);
-  return at >= 0 && /^text\/event-stream\b/i.test(pairs[2 * at + 1]!);
+  if (at < 0) return false;
+  const type = pairs[2 * at + 1]!;
+  // Most others are told by their length or their sixth letter.
+  return type.length >= 17 && (type.charCodeAt(5) | 32) === 101 && /^text\/event-stream\b/i.test(type);
 }
 
 /** Status 1001, "going away" (RFC 6455 §7.4.1), as a server sends it: not masked. */

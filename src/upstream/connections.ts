@@ -3,6 +3,7 @@ import type { Endpoint } from '../balance/endpoint.js';
 import type { ClientInfo } from '../exchange.js';
 import { ClientConnection } from '../http1/client-connection.js';
 import type { ClientSettings, ResponseHandler } from '../http1/client-settings.js';
+import { RepeatedHeads } from '../http1/repeated-fields.js';
 import type { EndpointTls } from '../option-types.js';
 import { checkTls, createDial, type EndpointDial } from './dial.js';
 import { writeProxyHeader } from './proxy-header.js';
@@ -42,6 +43,7 @@ export class EndpointConnections {
   #settingsOf(settings: UpstreamSettings): ClientSettings {
     return {
       ...settings,
+      repeated: RepeatedHeads.ofEndpoint(),
       onIdle: (connection) => this.#onIdle(connection),
       onClose: (connection) => this.#onClose(connection),
     };

@@ -79,6 +79,7 @@ let pastStreams = true;
 export class Outlet {
   readonly #socket: Socket;
   readonly #secure: boolean;
+  #handle: Handle | null = null;
   /** With less than this under way it is not full. */
   readonly #least: number;
   #held = '';
@@ -204,7 +205,8 @@ export class Outlet {
     if (text === '') return;
     if (this.#underWay) return this.#awaitTls();
     const socket = this.#socket;
-    const handle = (socket as unknown as { _handle: Handle | null })._handle;
+    // Looked up once: where sockets of many forms are, that takes as long as the call itself. A handle that is closed answers with an error.
+    const handle = (this.#handle ??= (socket as unknown as { _handle: Handle | null })._handle);
     // What waits in the stream or at the handle goes first, and is bounded by the stream's mark.
     if (handle === null || !pastStreams || this.#waiting || socket.writableLength !== 0) return this.#writeStream();
     this.#held = '';
@@ -212,8 +214,9 @@ export class Outlet {
     if (WriteRequest === null) return learn(socket, handle, text);
     const used = this.#secure ? (this.#request ??= new WriteRequest()) : (request ??= new WriteRequest());
     // An error is met by the stream again, which tells the socket.
-    if (handle.writeLatin1String!(used, text) !== 0) socket.write(text, 'latin1');
-    else if (!this.#secure && used.getAsyncId() !== -1) this.#awaitKernel();
+    if (handle.writeLatin1String!(used, text) !== 0) {
+      if (!socket.destroyed) socket.write(text, 'latin1');
+    } else if (!this.#secure && used.getAsyncId() !== -1) this.#awaitKernel();
   }
 
   #writeStream(): void {
