@@ -25,11 +25,13 @@ export interface Head {
 
 /** What was made of fields that come again, for the next time. */
 export interface HeadMemo {
-  /** What an answer's fields are for a client. */
+  /** An answer's lines as clients get them; `dated`: Date is among them. */
   response: { readonly lines: string; readonly dated: boolean } | null;
-  /** What a request's fields are for an endpoint, with all that is added to them, as long as what else goes into that is the same. */
+  /** A request's lines as endpoints get them, to which all but `trailers` and `lines` has contributed, and nothing else but the fields. */
   request: {
-    readonly settings: object;
+    readonly client: ClientInfo;
+    readonly forwarded: boolean;
+    readonly allowUnderscores: boolean;
     readonly authority: string;
     readonly host: string;
     readonly minor: number;

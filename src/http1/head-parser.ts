@@ -47,7 +47,7 @@ const MAX_METHOD = 32;
 const MIN_ACCUMULATOR = 1024;
 
 /**
- * Incremental and strict (RFC 9112 §2–5): the same result for any split of the octets, each octet looked at once. Nothing is repaired:
+ * Incremental and strict (RFC 9112 §2–5): the same result for any split of the octets, and whatever came before. Nothing is repaired:
  * the first octet that the grammar does not allow fails the message. Syntax only; what the fields mean for the framing and the
  * connection is `framing.ts`.
  */
@@ -88,7 +88,7 @@ export class HeadParser {
   readonly #repeated: RepeatedHeads | null;
   #slot: RepeatedFields | null = null;
 
-  /** `repeated`: shared by the connections to one endpoint. */
+  /** `repeated`: of the endpoint; without it, the parser has its own, for one client connection. */
   constructor(kind: number, limits: HeadLimits, repeated?: RepeatedHeads) {
     this.#kind = kind;
     this.#limits = limits;
@@ -352,7 +352,7 @@ export class HeadParser {
         default: // END_LF
           if (buf[p] !== LF) return this.#fail('MS_BAD_FIELD');
           this.#cutOut(buf, base, p, count);
-          if (count > 0) this.#slot?.remember(buf, base + marks[0]!, p + 1, this.pairs, this.kinds);
+          if (count > 0) this.#slot?.remember(buf, base, base + marks[0]!, p + 1, this.pairs, this.kinds);
           return p + 1;
       }
     }
@@ -383,7 +383,8 @@ export class HeadParser {
     if (this.#repeated === null) return -1;
     const slot = this.#repeated.slot(end - p);
     this.#slot = slot;
-    const position = slot.match(buf, p, end);
+    // Limits may have changed since.
+    const position = slot.kinds.length > this.#limits.maxFields ? -1 : slot.match(buf, p, end);
     if (position < 0) return -1;
     if (this.#kind === REQUEST) {
       this.method = methodOf(buf, base + this.#lineStart, base + this.#methodEnd);

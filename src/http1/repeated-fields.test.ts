@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Dice, each, inputs, SEED } from './dice.test.fake.js';
-import { HeadParser, REQUEST } from './head-parser.js';
+import { FAILED, HeadParser, REQUEST } from './head-parser.js';
 import { mutate, request, response, split } from './messages.test.fake.js';
 import { LIMITS, readRequests, readResponses } from './reading.test.fake.js';
 import { RepeatedHeads } from './repeated-fields.js';
@@ -61,9 +61,11 @@ test('fields that differ in one octet, anywhere, are not the same', () => {
   }
 });
 
-test('a section of more than 2048 octets is not kept, and one that never repeats seldom', () => {
+test('a head of more than 2048 octets is not kept, and one that never repeats seldom', () => {
   const huge = `Host: a\r\nX: ${'x'.repeat(2048)}\r\n`;
   assert.equal(repetitions(Array.from({ length: 5 }, () => head('/', huge))), '-----');
+  const far = Array.from({ length: 5 }, () => head(`/${'a'.repeat(2048)}`, 'Host: a\r\n'));
+  assert.equal(repetitions(far), '-----');
   const all = Array.from({ length: 40 }, (_, i) => head('/', `Host: a\r\nX: ${10 + i}\r\n`));
   assert.match(repetitions([...all, ...Array.from({ length: 20 }, () => all[0]!)]), /^-{40}-{0,16}=+$/);
 });
@@ -72,4 +74,17 @@ test('limits hold for a head whose fields came before', () => {
   const limits = { ...LIMITS, maxHeadSize: 60 };
   const heads = ['/', '/', '/', `/${'a'.repeat(40)}`].map((target) => head(target, 'Host: a\r\n'));
   assert.equal(repetitions(heads, limits), '--=MS_HEAD_TOO_LARGE');
+});
+
+test('a limit that is lowered meanwhile holds', () => {
+  const octets = head('/', 'Host: a\r\nX: b\r\n');
+  const limits = { ...LIMITS };
+  const parser = new HeadParser(REQUEST, limits);
+  for (let i = 0; i < 3; i++) {
+    assert.equal(parser.parse(octets, 0, octets.length), octets.length);
+    parser.reset();
+  }
+  limits.maxFields = 1;
+  assert.equal(parser.parse(octets, 0, octets.length), FAILED);
+  assert.equal(parser.hit, 'maxFields');
 });

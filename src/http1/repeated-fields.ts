@@ -1,11 +1,11 @@
 import type { HeadMemo } from '../exchange.js';
 import { LF } from './syntax.js';
 
-/** Octets; longer sections are not remembered: they are kept as long as the connection or endpoint is. */
+/** Octets of a head; longer ones are not remembered, since a connection keeps what it remembers: three times that at most. */
 const MAX_SIZE = 2048;
 /** From here on Node's comparison is faster than a loop, octets. */
 const LONG = 64;
-/** After so many in a row that were different, only every sixteenth is remembered: it is a copy for each. */
+/** After so many in a row that were different, only every sixteenth is remembered, since remembering costs a copy. */
 const MAX_MISSES = 8;
 const EVERY = 16;
 
@@ -40,12 +40,22 @@ export class RepeatedFields {
     return p + size;
   }
 
-  /** `buf[start, end)`: the fields with their empty line, which came to be `pairs` and `kinds`. */
-  remember(buf: Buffer, start: number, end: number, pairs: readonly string[], kinds: readonly number[]): void {
+  /**
+   * `buf[start, end)`: the fields with their empty line, which came to be `pairs` and `kinds`. The head begins at `base`: the pairs are
+   * slices of its text, which is kept with them.
+   */
+  remember(
+    buf: Buffer,
+    base: number,
+    start: number,
+    end: number,
+    pairs: readonly string[],
+    kinds: readonly number[],
+  ): void {
     const misses = ++this.#misses;
     const size = end - start;
     this.#size = 0;
-    if (misses === 0 || (misses > MAX_MISSES && misses % EVERY !== 0) || size > MAX_SIZE) return;
+    if (misses === 0 || (misses > MAX_MISSES && misses % EVERY !== 0) || end - base > MAX_SIZE) return;
     if (size > this.#octets.length) this.#octets = Buffer.allocUnsafeSlow(size);
     buf.copy(this.#octets, 0, start, end);
     this.#size = size;
@@ -58,7 +68,7 @@ export class RepeatedFields {
 /**
  * Fields of heads that came before, from one client connection or endpoint. Heads there often differ in their first line only (a browser
  * that fetches what a page needs, a client of an API, answers to a poll): comparing octets costs a fraction of parsing them, and what was
- * made of the fields can be used again. Nothing is matched but the same octets.
+ * made of the fields can be used again. Only the same octets match.
  */
 export class RepeatedHeads {
   readonly #slots: RepeatedFields[];
@@ -67,7 +77,7 @@ export class RepeatedHeads {
     this.#slots = Array.from({ length: size }, () => new RepeatedFields(misses));
   }
 
-  /** The last request of one connection; a first one is not remembered, as most connections carry no other. */
+  /** Remembers one request; not the first, as most connections carry no other. */
   static ofConnection(): RepeatedHeads {
     return new RepeatedHeads(1, -1);
   }
@@ -76,7 +86,7 @@ export class RepeatedHeads {
     return new RepeatedHeads(16, 0);
   }
 
-  /** Where those are that came in a read with so many octets from their first field on: the same message has as many when it comes again. */
+  /** By how many octets of the read are left from the first field on: the same message in one read finds the same slot. */
   slot(size: number): RepeatedFields {
     return this.#slots[size & (this.#slots.length - 1)]!;
   }

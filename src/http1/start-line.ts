@@ -29,7 +29,7 @@ export function reasonOf(status: number, buf: Buffer, start: number, end: number
   return buf.toString('latin1', start, end);
 }
 
-/** The text in `buf[start, end)`, which may be the one before: then no new one is made. */
+/** The text in `buf[start, end)`, which may be the one before: then no new one is made. Long ones are seldom the same, and soon compared by Node itself. */
 export function textOf(before: string, buf: Buffer, start: number, end: number): string {
   if (before.length === end - start && before.length <= 32) {
     let i = 0;

@@ -65,9 +65,17 @@ describe('the head that an endpoint gets', () => {
       '10.9.9.9',
       'Via',
       '1.0 a',
+      'X_Y',
+      '1',
     ];
     const listed = ['accept'];
-    const settings = [SETTINGS, { ...SETTINGS, forwarded: true }, { ...SETTINGS, preserveHost: false }];
+    const clients = ['192.0.2.1', '192.0.2.2'].map((address) => new FakeExchange({ client: { address } }).client);
+    const settings = [
+      SETTINGS,
+      { ...SETTINGS, forwarded: true },
+      { ...SETTINGS, preserveHost: false },
+      { ...SETTINGS, allowUnderscores: true },
+    ];
     const forwarded = { chain: ['10.1.1.1'], proto: 'https', host: 'f.example', port: 443 } as const;
     const request = fc.record({
       method: fc.constantFrom('GET', 'OPTIONS'),
@@ -77,13 +85,26 @@ describe('the head that an endpoint gets', () => {
       settings: fc.constantFrom(...settings),
       to: fc.constantFrom(remote, endpoint('10.0.0.8', 80), endpoint('h', 1, { slot: 0 })),
       forwarded: fc.constantFrom(null, null, forwarded),
+      client: fc.constantFrom(...clients),
     });
+    const parts = ['settings', 'authority', 'client', 'minor', 'to', 'forwarded', 'target', 'method'] as const;
     fc.assert(
-      fc.property(fc.array(request, { minLength: 2, maxLength: 8 }), (requests) => {
+      fc.property(request, fc.array(request, { minLength: 2, maxLength: 20 }), (first, changes) => {
         const head = { ...new FakeExchange({ fields, listed }).head, memo: { request: null, response: null } };
-        for (const { settings, to, minor, forwarded, ...init } of requests) {
+        let current = first;
+        for (const [i, change] of changes.entries()) {
+          // One part after the other becomes another.
+          const part = parts[i % parts.length]!;
+          current = { ...current, [part]: change[part] };
+          const { settings, to, minor, forwarded, client, ...init } = current;
           const exchanges = [head, { ...head, memo: null }].map((each) =>
-            Object.assign(new FakeExchange(init), { head: each, minor, forwarded, requestId: 'id-1' }),
+            Object.assign(new FakeExchange({ ...init, client }), {
+              head: each,
+              client,
+              minor,
+              forwarded,
+              requestId: 'id-1',
+            }),
           );
           const [repeated, alone] = exchanges.map((exchange) => writeRequestHead(exchange, to, settings));
           assert.equal(repeated, alone);

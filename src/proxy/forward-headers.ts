@@ -33,7 +33,8 @@ for (const kind of [f.F_TE, f.F_TRAILER, f.F_VIA, f.F_X_FORWARDED_OTHER, f.F_X_R
 
 /**
  * The head of the request sent to `endpoint`, latin1. Called once an attempt, so it only concatenates: fields are copied in their order
- * and case, and the framing is written anew from what was parsed, never from what was received.
+ * and case, and the framing is written anew from what was parsed, never from what was received. The lines of fields that came before over
+ * the same connection are kept, but for methods whose fields change on the way (Max-Forwards).
  */
 export function writeRequestHead(exchange: Exchange, endpoint: Endpoint, settings: ForwardSettings): string {
   const host = settings.preserveHost && exchange.authority !== '' ? exchange.authority : endpoint.authority;
@@ -45,19 +46,21 @@ export function writeRequestHead(exchange: Exchange, endpoint: Endpoint, setting
     trailers = asksForTrailers(exchange);
     lines = fieldLines(exchange, host, settings);
   } else {
-    let known = memo.request;
+    const known = memo.request;
     if (
       known === null ||
-      known.settings !== settings ||
-      known.host !== host ||
+      known.client !== client ||
       known.authority !== authority ||
-      known.minor !== minor
+      known.host !== host ||
+      known.minor !== minor ||
+      known.forwarded !== settings.forwarded ||
+      known.allowUnderscores !== settings.allowUnderscores
     ) {
-      const lines = flat(fieldLines(exchange, host, settings));
-      known = { settings, authority, host, minor, trailers: asksForTrailers(exchange), lines };
-      memo.request = known;
-    }
-    ({ lines, trailers } = known);
+      trailers = asksForTrailers(exchange);
+      lines = flat(fieldLines(exchange, host, settings));
+      const { forwarded: standard, allowUnderscores } = settings;
+      memo.request = { client, authority, host, minor, forwarded: standard, allowUnderscores, trailers, lines };
+    } else ({ lines, trailers } = known);
   }
   let out = method + ' ' + exchange.target + lines + requestIdOf(exchange);
   if (endpoint.worker) {

@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { Exchange } from '../exchange.js';
 import { flat } from '../util/flat.js';
 
-/** All ends of an id, ready-made: three hexadecimal digits. */
+/** Three hexadecimal digits, ready-made: the last of an id. */
 const ENDS = Array.from({ length: 0x1000 }, (_, i) => i.toString(16).padStart(3, '0'));
-const RANDOM_LENGTH = 28;
-/** Five more digits count the beginnings. */
-const LAST = 0xfffff;
+/** The five digits before them count blocks of so many ids. */
+const LAST_BLOCK = 0xfffff;
+/** What comes first is random. */
+const PREFIX_LENGTH = 28;
 
-let random = '';
-let begun = LAST;
-let beginning = '';
+let prefix = '';
+let block = LAST_BLOCK;
+let blockPrefix = '';
 let next = ENDS.length;
 
 /**
@@ -20,19 +21,19 @@ let next = ENDS.length;
  */
 export function requestIdOf(exchange: Exchange): string {
   if (exchange.requestId === '') {
-    if (next === ENDS.length) begin();
-    exchange.requestId = beginning + ENDS[next++]!;
+    if (next === ENDS.length) nextBlock();
+    exchange.requestId = blockPrefix + ENDS[next++]!;
   }
   return exchange.requestId;
 }
 
-function begin(): void {
-  if (begun === LAST) {
-    random = randomUUID().slice(0, RANDOM_LENGTH);
-    begun = -1;
+function nextBlock(): void {
+  if (block === LAST_BLOCK) {
+    prefix = randomUUID().slice(0, PREFIX_LENGTH);
+    block = -1;
   }
-  begun++;
-  beginning = flat(random + begun.toString(16).padStart(5, '0'));
+  block++;
+  blockPrefix = flat(prefix + block.toString(16).padStart(5, '0'));
   next = 0;
 }
 

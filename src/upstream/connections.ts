@@ -8,7 +8,7 @@ import type { EndpointTls } from '../option-types.js';
 import { checkTls, createDial, type EndpointDial } from './dial.js';
 import { writeProxyHeader } from './proxy-header.js';
 
-export interface UpstreamSettings extends Omit<ClientSettings, 'onIdle' | 'onClose'> {
+export interface UpstreamSettings extends Omit<ClientSettings, 'onIdle' | 'onClose' | 'repeated'> {
   /** For `https://` endpoints; what an endpoint has of its own comes first. */
   readonly endpointTls: EndpointTls;
   /** Of endpoints that have none of their own; see {@link Endpoint.proxyProtocol}. */

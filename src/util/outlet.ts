@@ -205,7 +205,8 @@ export class Outlet {
     if (text === '') return;
     if (this.#underWay) return this.#awaitTls();
     const socket = this.#socket;
-    // Looked up once: where sockets of many forms are, that takes as long as the call itself. A handle that is closed answers with an error.
+    // Looked up once: where sockets of many forms are, that takes as long as the call itself. A handle that is
+    // closed answers with an error, and with undefined once it is gone.
     const handle = (this.#handle ??= (socket as unknown as { _handle: Handle | null })._handle);
     // What waits in the stream or at the handle goes first, and is bounded by the stream's mark.
     if (handle === null || !pastStreams || this.#waiting || socket.writableLength !== 0) return this.#writeStream();

@@ -1,4 +1,5 @@
 const SIZE = 64 * 1024;
+/** A power of two; views are found by their end and, a little, their start. */
 const SLOTS = 256;
 
 /** Shared by many connections: what a read brings is taken or copied before the next. */
@@ -9,8 +10,8 @@ class ReadBuffer {
   readonly #ends = new Int32Array(SLOTS);
 
   /**
-   * `buf[start, end)`, `buf` being usually this one: then the view may be one that was made before, which saves what parsing a short head
-   * costs. The same pieces come again and again: full reads, and answers of one size.
+   * `buf[start, end)`. Of this buffer, the same object is handed out for the same piece: it is nobody's to keep or to compare by identity.
+   * Making one costs as much as parsing a short head, and the same pieces come again and again: full reads, and answers of one size.
    */
   view(buf: Buffer, start: number, end: number): Buffer {
     if (buf !== this.octets) return buf.subarray(start, end);
