@@ -77,6 +77,8 @@ function transferCodings(pairs: readonly string[], kinds: readonly number[]): nu
   let unknown = false;
   for (let i = 0; i < kinds.length; i++) {
     if (kinds[i] !== F_TRANSFER_ENCODING) continue;
+    // A line that names none is refused, by Node 22's parser, too: others might take it for the last word.
+    if (pairs[2 * i + 1] === '') return CODING_INVALID;
     for (const element of listElements(pairs[2 * i + 1]!)) {
       const coding = element.toLowerCase();
       // chunked is applied once and last, without parameters (RFC 9112 §6.1, §7.1)
